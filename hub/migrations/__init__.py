@@ -1,0 +1,1 @@
+"""The database's schema, as ordered migrations (Alembic). Tables derived from topics are no part of it: see `hub/timeline/build.sql`."""
