@@ -68,6 +68,8 @@ class Parent:
     """The delivery states the whole of this parent record: admitted facts under it that are absent from the drafts are retracted.
 
     With `removed`, the record as a whole is void (Koski's `mitatoity`): every admitted fact under it is retracted, kept ones too.
+    A fact may be the parent of its parts (a completed degree, its units): whenever a fact is retracted, whatever the reason, so are the facts
+    under it. A fact that names itself as its parent is the record's own fact.
     """
 
     item: int
