@@ -48,7 +48,9 @@ def open_pool(settings: Settings, *, size: int) -> Iterator[ConnectionPool[Conne
     """A pool of `size` connections at most, each checked before it is lent."""
     options: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS}
     url = settings.database_url.get_secret_value()
-    with ConnectionPool(url, kwargs=options, min_size=1, max_size=size, timeout=5, check=ConnectionPool.check_connection, open=False) as pool:
+    with ConnectionPool(
+        url, kwargs=options, min_size=1, max_size=size, timeout=5, check=ConnectionPool.check_connection, open=False
+    ) as pool:
         yield pool
 
 

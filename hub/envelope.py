@@ -35,7 +35,15 @@ def bound_to(identity: UUID, event_id: bytes, key_id: UUID, fingerprint: bytes) 
 
 
 def seal_event(
-    wire: codec.Wire, key: bytes, inside: bytes, *, event_id: bytes, identity_id: UUID, decision_id: UUID, key_id: UUID, recorded_at: datetime
+    wire: codec.Wire,
+    key: bytes,
+    inside: bytes,
+    *,
+    event_id: bytes,
+    identity_id: UUID,
+    decision_id: UUID,
+    key_id: UUID,
+    recorded_at: datetime,
 ) -> bytes:
     """The event's value for the topic. `inside` is an encoded sealed_event."""
     sealed = seal(key, inside, bound_to(identity_id, event_id, key_id, _INSIDE.fingerprint))
@@ -68,7 +76,7 @@ def open_envelope(envelope: Envelope, key: bytes) -> dict[str, Any]:
     return codec.decode(form, unseal(key, envelope.sealed, place))
 
 
-def headers(network: str, event_id: bytes, recorded_at: datetime) -> list[tuple[str, str | bytes]]:
+def headers(network: str, event_id: bytes, recorded_at: datetime) -> list[tuple[str, str | bytes | None]]:
     """CloudEvents 1.0 headers (Kafka binding, binary mode): constants and random ids only. No reader of ours depends on them."""
     return [
         ("ce_specversion", "1.0"),

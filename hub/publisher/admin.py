@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
 
 from hub.errors import FatalError
 from hub.publisher.client import connection, reaching_kafka
@@ -70,7 +70,9 @@ def _min_insync(settings: Settings) -> int:
 
 
 def _topic_faults(settings: Settings, name: str, topic: Topic, replicas: int, config: dict[str, str]) -> list[str]:
-    faults = [f"topic {name}: {key} is {config.get(key)}, set it to {value}" for key, value in topic.config.items() if config.get(key) != value]
+    faults = [
+        f"topic {name}: {key} is {config.get(key)}, set it to {value}" for key, value in topic.config.items() if config.get(key) != value
+    ]
     if replicas < settings.kafka_replication:
         faults.append(f"topic {name}: {replicas} replicas, {settings.kafka_replication} wanted (SILTA_KAFKA_REPLICATION)")
     if int(config.get("min.insync.replicas", 0)) < _min_insync(settings):
@@ -83,11 +85,15 @@ def _topic_faults(settings: Settings, name: str, topic: Topic, replicas: int, co
 def _broker_faults(config: dict[str, str]) -> list[str]:
     faults = []
     if int(config.get(_CLEANUP, 0)) > _SLOWEST_CLEANUP_MS:
-        faults.append(f"broker: {_CLEANUP} is {config[_CLEANUP]}, set it to {_SLOWEST_CLEANUP_MS} or less, or a killed producer hides records")
+        faults.append(
+            f"broker: {_CLEANUP} is {config[_CLEANUP]}, set it to {_SLOWEST_CLEANUP_MS} or less, or a killed producer hides records"
+        )
     if int(config.get("transaction.max.timeout.ms", TRANSACTION_TIMEOUT_MS)) < TRANSACTION_TIMEOUT_MS:
         faults.append(f"broker: transaction.max.timeout.ms must be at least {TRANSACTION_TIMEOUT_MS}")
     if config.get("auto.create.topics.enable") == "true":
-        faults.append("broker: auto.create.topics.enable is true, set it to false, or a mistyped topic comes into being with unsafe settings")
+        faults.append(
+            "broker: auto.create.topics.enable is true, set it to false, or a mistyped topic comes into being with unsafe settings"
+        )
     return faults
 
 

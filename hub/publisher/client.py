@@ -33,7 +33,7 @@ class Message:
     topic: str
     key: bytes
     value: bytes
-    headers: list[tuple[str, str | bytes]] = field(default_factory=list)
+    headers: list[tuple[str, str | bytes | None]] = field(default_factory=list)
 
 
 def connection(settings: Settings) -> dict[str, Any]:

@@ -24,7 +24,13 @@ class DurableProducer:
     def __init__(self, settings: Settings) -> None:
         self._producer = Producer(
             connection(settings)
-            | {"enable.idempotence": True, "acks": "all", "linger.ms": 0, "delivery.timeout.ms": _DELIVERY_MS, "message.timeout.ms": _DELIVERY_MS}
+            | {
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 0,
+                "delivery.timeout.ms": _DELIVERY_MS,
+                "message.timeout.ms": _DELIVERY_MS,
+            }
         )
         self._stopping = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="kafka-deliveries", daemon=True)

@@ -44,7 +44,7 @@ def committed_since(settings: Settings, topic: str, low: Mapping[int, int], note
         while open_partitions:
             message = consumer.poll(0.05)
             if message is not None and message.error() is None and (message.offset() or 0) < ends[message.partition() or 0]:
-                note(message.key(), message.value())  # type: ignore[arg-type]
+                note(message.key(), message.value())
             if message is None or message.offset() == ends[message.partition() or 0] - 1:
                 # Control records at the end are never handed out, so the position decides, not the last offset seen.
                 reached = consumer.position([TopicPartition(topic, number) for number in open_partitions])
@@ -55,7 +55,7 @@ def committed_since(settings: Settings, topic: str, low: Mapping[int, int], note
 
 def _ends(consumer: Consumer, topic: str) -> dict[int, int]:
     partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-    return {number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1] for number in partitions}  # type: ignore[index]
+    return {number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1] for number in partitions}
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""The shared client register: who a record is about, found by identifiers that are stored sealed."""
+"""The shared client register: identifiers, and which of them stand for one person."""

@@ -38,7 +38,6 @@ CREATE TABLE review_item (
     identity uuid NOT NULL REFERENCES identity,
     client uuid NOT NULL REFERENCES client,
     other_client uuid NOT NULL REFERENCES client,
-    scheme text NOT NULL,
     created_at timestamptz NOT NULL,
     resolved_at timestamptz,
     UNIQUE (identity, client, other_client)
