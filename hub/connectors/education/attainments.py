@@ -17,7 +17,7 @@ __all__ = ["Attainment", "read_attainments"]
 
 _MAX_CREDITS = 10_000
 _TELLING_APART = ("kieli", "oppimäärä", "taso")
-"""Language, syllabus and level: attainments of one subject may differ by these alone."""
+"""Language, syllabus and level: attainments of one subject may differ by these alone, or by being optional."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Attainment:
     module: Code
     module_language: Code | None
     language: Code | None
+    compulsory: bool | None
     credits: float | None
     credits_unit: Code | None
     started: date | None
@@ -82,13 +83,15 @@ def _read(node: Node) -> Attainment | None:
     latest = assessments[-1] if assessments else None
     if type_ is None or module is None or identity is None:
         return None
-    apart = [code for key in _TELLING_APART if (code := module.code(key)) is not None]
+    apart = [code.step for key in _TELLING_APART if (code := module.code(key)) is not None]
+    compulsory = module.flag("pakollinen")
     return Attainment(
-        step="/".join((type_.step, identity.step, *(code.step for code in apart))),
+        step="/".join((type_.step, identity.step, *apart, *(["optional"] if compulsory is False else []))),
         type=type_.value,
         module=identity,
         module_language=module.code("kieli") if module.has("kieli") else None,
         language=node.code("suorituskieli"),
+        compulsory=compulsory,
         credits=extent.number("arvo", most=_MAX_CREDITS) if extent else None,
         credits_unit=extent.code("yksikkö") if extent else None,
         started=node.day("alkamispäivä"),

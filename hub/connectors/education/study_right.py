@@ -135,6 +135,7 @@ class Statement:
             "module_list": attainment.module.code_list,
             "module_language": _shown(attainment.module_language),
             "language": _shown(attainment.language),
+            "compulsory": attainment.compulsory,
             "credits": attainment.credits,
             "credits_unit": _shown(attainment.credits_unit),
             "parts": None,
