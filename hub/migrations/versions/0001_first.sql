@@ -63,6 +63,8 @@ CREATE TABLE claim (
     state text NOT NULL CHECK (state IN ('claimed', 'published')),
     fact_ref bytea NOT NULL,
     parent_ref bytea,
+    type text NOT NULL,
+    category text NOT NULL,
     predecessor bytea,
     content bytea,  -- HMAC; null: a retraction
     source_version bigint,
@@ -83,6 +85,8 @@ CREATE INDEX claim_expiry ON claim (expires_at);
 CREATE TABLE snapshot (
     fact_ref bytea PRIMARY KEY,
     parent_ref bytea,
+    type text NOT NULL,
+    category text NOT NULL,
     event_id bytea NOT NULL,
     content bytea,  -- HMAC; null: retracted
     source_version bigint,

@@ -1,0 +1,313 @@
+"""Intake: drafts come in, consent-checked events and every decision go out. Read `Intake.admit` from top to bottom.
+
+Three steps, so that a kill at any point loses nothing and doubles nothing:
+
+1. PostgreSQL commit: identities of permitted drafts, keys, and a claim for each event.
+2. Kafka transaction: events and decisions.
+3. PostgreSQL commit: claims settled, the facts admitted, error lists, deliveries, positions.
+
+Killed between 2 and 3, the next holder of the slot reads what was committed, and so knows. If Kafka, register or consent store can't be reached,
+nothing is admitted.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import structlog
+
+from consent import store as consent_store
+from consent.model import ConsentRecord, Decision, Network
+from hub import admitted, codec, deliveries, keys, topics
+from hub.admitted import Claim, ContendedError
+from hub.database import reaching_database
+from hub.envelope import headers, seal_event
+from hub.errors import TransientError
+from hub.planning import Consignment, Event, Person, Plan, Verdict, fact_refs, plan
+from hub.publisher import Message, UncertainError
+from hub.register.store import Known, Register, Subject
+from hub.settings import Settings
+from hub.slots import Slot, recover_if_abandoned
+from hub.vault import Keyring
+
+__all__ = ["DecidePublication", "Intake", "Origin", "Outcome"]
+
+_log = structlog.get_logger()
+_SEALED = codec.schema("sealed_event.v1")
+_DECISION = codec.schema(topics.DECISIONS.schema)
+_CONTENTION_SECONDS = 30.0
+
+
+class DecidePublication(Protocol):
+    """The first gate, `consent.rules.decide_publication`: passed in, so that a test can put a permit in its place."""
+
+    def __call__(
+        self, network: Network, sender: str, category: str, consents: Sequence[ConsentRecord], at: datetime, /
+    ) -> tuple[Decision, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the partner itself holds the data of a source for, and on which basis."""
+
+    purpose: str
+    basis: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one delivery, or of one part of it."""
+
+    delivery_id: UUID
+    items: int = 0
+    admitted: int = 0
+    """Events published, retractions among them."""
+    unchanged: int = 0
+    denied: int = 0
+    errors: list[Any] = field(default_factory=list)
+    """`hub.drafts.ItemError` each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The first gate of one source, as it stands in a slot. Not safe to share between threads."""
+
+    settings: Settings
+    keyring: Keyring
+    wire: codec.Wire
+    register: Register
+    network: Callable[[], Network]
+    origin: Origin
+    slot: Slot
+    now: Callable[[], datetime]
+    decide: DecidePublication
+
+    def admit(self, consignments: Sequence[Consignment]) -> list[Outcome]:
+        """Take a batch in, and return each consignment's outcome, all durable.
+
+        Raises `TransientError` when a server is away: nothing of the batch was admitted, or the same batch again finds what was.
+        """
+        deadline = time.monotonic() + _CONTENTION_SECONDS
+        while True:
+            try:
+                with reaching_database():
+                    return self._admit_once(consignments)
+            except ContendedError as rival:
+                self.slot.connection.rollback()
+                self._await(rival, deadline)
+            except UncertainError:
+                with reaching_database():
+                    self.slot.settle()
+                raise
+
+    def _admit_once(self, consignments: Sequence[Consignment]) -> list[Outcome]:
+        at = self.now()
+        network = self.network()
+        people = self._look_up(consignments, network, at)
+        refs = fact_refs(self.keyring, consignments, {key: person.ref for key, person in people.items()})
+        made = plan(self.keyring, consignments, people, admitted.select_facts(self.slot.connection, refs))
+        claims = self._claim(made, at)
+        self.slot.connection.commit()
+        if made.events or made.verdicts:
+            self.slot.publish(
+                [*self._event_messages(claims, network, at), *self._decision_messages(made.verdicts, people, claims, network, at)]
+            )
+            self.slot.records += len(made.verdicts)
+        self._settle(consignments, made, at)
+        self.slot.connection.commit()
+        return _outcomes(consignments, made)
+
+    def _look_up(self, consignments: Sequence[Consignment], network: Network, at: datetime) -> dict[tuple[str, Subject], Person]:
+        """Everybody in the batch, with the consents that count for them: those of every identity of the same client."""
+        connection = self.slot.connection
+        known: dict[tuple[str, Subject], Known] = {}
+        subjects = {(one.delivery.partner, subject) for one in consignments for subject in _subjects(one)}
+        for partner in {partner for partner, _ in subjects}:
+            found = self.register.find(connection, partner, [subject for owner, subject in subjects if owner == partner])
+            known |= {(partner, subject): person for subject, person in found.items()}
+        identities = self.register.identities_of(connection, list({person.client for person in known.values()}))
+        consents = consent_store.latest(connection, [identity for found in identities.values() for identity in found])
+        people = {}
+        for partner, subject in subjects:
+            person = known.get((partner, subject))
+            records = [] if person is None else [record for one in identities[person.client] for record in consents.get(one, ())]
+            ref = self.register.person_ref(partner, subject) if person is None else person.person_ref
+            decide = _Remembering(self.decide, network, partner, records, at)
+            people[partner, subject] = Person(ref, None if person is None else person.identity, decide)
+        return people
+
+    def _claim(self, made: Plan, at: datetime) -> list[tuple[Claim, bytes]]:
+        """Step 1: identities, keys and claims, in the open transaction. Returns each claim with its data key."""
+        connection = self.slot.connection
+        self.slot.check_epoch()
+        identities: dict[tuple[str, Subject], UUID] = {}
+        for partner in {event.partner for event in made.events}:
+            wanted = [event.subject for event in made.events if event.partner == partner]
+            identities |= {
+                (partner, subject): person.identity for subject, person in self.register.ensure(connection, partner, wanted).items()
+            }
+        owners = [identities[event.partner, event.subject] for event in made.events]
+        wanted_keys = [(owner, event.after.key_class) for owner, event in zip(owners, made.events, strict=True)]
+        data_keys = keys.ensure_keys(connection, self.keyring, wanted_keys)
+        claims = []
+        for event, owner in zip(made.events, owners, strict=True):
+            data_key = data_keys[owner, event.after.key_class]
+            claims.append((Claim(event, owner, data_key.key_id), data_key.key))
+        admitted.claim_events(
+            connection,
+            [claim for claim, _ in claims],
+            source=self.slot.source,
+            slot=self.slot.number,
+            epoch=self.slot.epoch,
+            recorded_at=at,
+            low_offsets=self.slot.low_offsets,
+        )
+        return claims
+
+    def _event_messages(self, claims: Sequence[tuple[Claim, bytes]], network: Network, at: datetime) -> list[Message]:
+        topic = self.settings.topic_prefix + topics.CLIENT_EVENTS.name
+        messages = []
+        for claim, key in claims:
+            value = seal_event(
+                self.wire,
+                key,
+                codec.encode(_SEALED, self._inside(claim.event)),
+                event_id=claim.event.event_id,
+                identity_id=claim.identity,
+                decision_id=claim.event.decision_id,
+                key_id=claim.key_id,
+                recorded_at=at,
+            )
+            messages.append(Message(topic, str(claim.identity).encode(), value, headers(network.id, claim.event.event_id, at)))
+        return messages
+
+    def _inside(self, event: Event) -> Mapping[str, Any]:
+        retracts = event.action == "retract"
+        return {
+            "partner": event.partner,
+            "source": event.source,
+            "type": event.after.type,
+            "category": event.after.category,
+            "fact_ref": event.after.fact_ref,
+            "source_version": event.after.source_version,
+            "action": event.action,
+            "target_event": event.predecessor,
+            "occurred_from": event.occurred_from,
+            "occurred_until": event.occurred_until,
+            "purpose": self.origin.purpose,
+            "basis": self.origin.basis,
+            "basis_class": event.after.key_class.value,
+            "payload_fingerprint": None if retracts else codec.schema(f"{event.after.type}.v1").fingerprint,
+            "payload": event.payload,
+        }
+
+    def _decision_messages(
+        self,
+        verdicts: Sequence[Verdict],
+        people: Mapping[tuple[str, Subject], Person],
+        claims: Sequence[tuple[Claim, bytes]],
+        network: Network,
+        at: datetime,
+    ) -> list[Message]:
+        topic = self.settings.topic_prefix + topics.DECISIONS.name
+        identities = {claim.event.event_id: claim.identity for claim, _ in claims}
+        messages = []
+        for n, verdict in enumerate(verdicts, self.slot.records):
+            known = people[verdict.partner, verdict.subject].identity
+            value = {
+                "decision_id": verdict.decision_id,
+                "event_id": verdict.event_id,
+                "identity_id": known if verdict.event_id is None else identities[verdict.event_id],
+                "partner": verdict.partner,
+                "source": verdict.source,
+                "delivery_id": verdict.delivery_id,
+                "item": verdict.item,
+                "category": verdict.category,
+                "action": verdict.action,
+                "outcome": "permit" if verdict.permitted else "deny",
+                "results": [_result(decision) for decision in verdict.decisions],
+                "network_version": network.version,
+                "at": at,
+                "writer": self.slot.name,
+                "epoch": self.slot.epoch,
+                "n": n,
+            }
+            messages.append(Message(topic, str(verdict.decision_id).encode(), self.wire.encode(_DECISION, value)))
+        return messages
+
+    def _settle(self, consignments: Sequence[Consignment], made: Plan, at: datetime) -> None:
+        """Step 3, in the open transaction."""
+        connection = self.slot.connection
+        self.slot.check_epoch()
+        admitted.settle_published(connection, [event.event_id for event in made.events])
+        for one in consignments:
+            errors = [error for owner, error in made.errors if owner is one]
+            denied = any(not verdict.permitted for verdict in made.verdicts if verdict.delivery_id == one.delivery_id)
+            deliveries.close_part(connection, one, errors, complete=not errors and not denied, at=at)
+
+    def _await(self, rival: ContendedError, deadline: float) -> None:
+        """Wait until rival claims are settled; those of a holder that is gone are settled here."""
+        if time.monotonic() > deadline:
+            raise TransientError("another process keeps changing the same facts: try again", retry_after=2)
+        recovered = [recover_if_abandoned(self.settings, self.wire, source, slot) for source, slot in rival.holders]
+        if not any(recovered):
+            _log.debug("claim_contended", holders=len(rival.holders))
+            threading.Event().wait(0.02)
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembering:
+    """Decides each data category once for one person."""
+
+    decide: DecidePublication
+    network: Network
+    sender: str
+    consents: Sequence[ConsentRecord]
+    at: datetime
+    answers: dict[str, tuple[Decision, ...]] = field(default_factory=dict)
+
+    def __call__(self, category: str) -> tuple[Decision, ...]:
+        if category not in self.answers:
+            self.answers[category] = self.decide(self.network, self.sender, category, self.consents, self.at)
+        return self.answers[category]
+
+
+def _subjects(one: Consignment) -> set[Subject]:
+    return {draft.subject for draft in one.delivery.drafts} | {parent.subject for parent in one.delivery.parents}
+
+
+def _result(decision: Decision) -> dict[str, Any]:
+    return {
+        "recipient": decision.request.recipient,
+        "purpose": decision.request.purpose,
+        "outcome": "permit" if decision.permitted else "deny",
+        "reasons": [reason.value for reason in decision.reasons],
+        "agreement": decision.agreement,
+        "agreement_version": decision.agreement_version,
+        "statute": decision.statute,
+        "statute_version": decision.statute_version,
+        "consents": list(decision.consents),
+    }
+
+
+def _outcomes(consignments: Sequence[Consignment], made: Plan) -> list[Outcome]:
+    found = []
+    for one in consignments:
+        verdicts = [verdict for verdict in made.verdicts if verdict.delivery_id == one.delivery_id]
+        found.append(
+            Outcome(
+                one.delivery_id,
+                one.delivery.items,
+                sum(verdict.permitted for verdict in verdicts),
+                made.unchanged.get(one.delivery_id, 0),
+                sum(not verdict.permitted for verdict in verdicts),
+                [error for owner, error in made.errors if owner is one],
+            )
+        )
+    return found
