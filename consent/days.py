@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 __all__ = ["finnish_day", "in_force", "utc"]
@@ -22,6 +23,7 @@ def utc(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
+@lru_cache(maxsize=1024)  # a batch is decided at one instant
 def finnish_day(at: datetime) -> date:
     """The calendar day in Finland at this instant; ValueError for a time without a zone."""
     return utc(at).astimezone(_HELSINKI).date()

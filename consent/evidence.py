@@ -15,9 +15,9 @@ from uuid import UUID
 from consent.model import ConsentCode, ConsentItem, ConsentRecord, Request, State
 from consent.records import record_hash
 
-__all__ = ["NOTHING", "NO_CODES", "PERMITTING", "Evidence", "Stretch", "concerns", "newest", "refuses", "weigh"]
+__all__ = ["NO_CODES", "PERMITTING", "Evidence", "Stretch", "newest", "refuses", "weigh"]
 
-PERMITTING = frozenset({State.GIVEN, State.RECONFIRMED})
+PERMITTING = (State.GIVEN, State.RECONFIRMED)
 """The only states in which an item can permit."""
 
 NO_CODES: frozenset[ConsentCode] = frozenset()
@@ -29,8 +29,8 @@ def newest(consents: Sequence[ConsentRecord]) -> Sequence[ConsentRecord]:
         return consents
     found: dict[UUID, ConsentRecord] = {}
     for record in consents:
-        other = found.get(record.consent_id)
-        if other is None or (other is not record and _rank(record) > _rank(other)):
+        other = found.setdefault(record.consent_id, record)
+        if other is not record and _rank(record) > _rank(other):
             found[record.consent_id] = record
     return tuple(found.values())
 
@@ -52,11 +52,11 @@ class Stretch:
 class Evidence:
     """The records that concern a request, by what they say of it."""
 
-    given: tuple[tuple[ConsentRecord, frozenset[ConsentCode]], ...]
+    given: Sequence[tuple[ConsentRecord, frozenset[ConsentCode]]]
     """Permissions with their codes; validity is not judged here."""
-    refused: tuple[ConsentRecord, ...]
-    withdrawn: tuple[ConsentRecord, ...]
-    expired: tuple[ConsentRecord, ...]
+    refused: Sequence[ConsentRecord]
+    withdrawn: Sequence[ConsentRecord]
+    expired: Sequence[ConsentRecord]
     """Those whose state says so; a `given` record may have expired all the same."""
 
     def valid_at(self, now: datetime) -> list[tuple[ConsentRecord, frozenset[ConsentCode]]]:
@@ -78,14 +78,6 @@ class Evidence:
         return last
 
 
-NOTHING = Evidence((), (), (), ())
-
-
-def concerns(item: ConsentItem, request: Request) -> bool:
-    """Whether an item is about the request: purpose, category and recipient, by exact name."""
-    return item.purpose == request.purpose and request.category in item.categories and request.recipient in item.recipients
-
-
 def refuses(record: ConsentRecord, item: ConsentItem) -> bool:
     """Whether this item of a newest version is a refusal that stands."""
     return record.state is State.REFUSED or (not item.permit and record.state in PERMITTING)
@@ -95,17 +87,19 @@ def weigh(request: Request, current: Sequence[ConsentRecord]) -> Evidence:
     """Sort the newest versions by what they say about the request."""
     given: list[tuple[ConsentRecord, frozenset[ConsentCode]]] = []
     refused: list[ConsentRecord] = []
-    ended: dict[State, list[ConsentRecord]] = {State.WITHDRAWN: [], State.EXPIRED: []}
+    withdrawn: list[ConsentRecord] = []
+    expired: list[ConsentRecord] = []
+    purpose, category, recipient = request.purpose, request.category, request.recipient
     for record in current:
         for item in record.items:
-            if not concerns(item, request):
+            if item.purpose != purpose or category not in item.categories or recipient not in item.recipients:
                 continue
             if refuses(record, item):
                 refused.append(record)
-            elif not item.permit:
-                continue
-            elif record.state in PERMITTING:
+            elif item.permit and record.state in PERMITTING:
                 given.append((record, item.codes))
-            elif record.state in ended:
-                ended[record.state].append(record)
-    return Evidence(tuple(given), tuple(refused), tuple(ended[State.WITHDRAWN]), tuple(ended[State.EXPIRED]))
+            elif item.permit and record.state is State.WITHDRAWN:
+                withdrawn.append(record)
+            elif item.permit and record.state is State.EXPIRED:
+                expired.append(record)
+    return Evidence(given, refused, withdrawn, expired)

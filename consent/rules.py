@@ -12,8 +12,8 @@ from datetime import date, datetime
 from typing import Literal
 
 from consent.days import finnish_day, in_force, utc
-from consent.evidence import NO_CODES, NOTHING, Evidence, newest, weigh
-from consent.model import BasisKind, BasisState, ConsentRecord, Decision, Network, Reason, Request, Row, Statute
+from consent.evidence import NO_CODES, Evidence, newest, weigh
+from consent.model import Agreement, BasisKind, BasisState, ConsentRecord, Decision, Network, Reason, Request, Row, Statute
 from consent.records import record_hash
 
 __all__ = ["basis_class", "basis_state", "decide", "decide_publication", "pairs"]
@@ -29,6 +29,10 @@ _SPECIFIC_FIRST = (
     Reason.STATUTE_OTHER_ROLE,
     Reason.NO_AGREEMENT,
 )
+_NOTHING_AGREED = (Reason.NO_AGREEMENT,)
+_BY_STATUTE = (Reason.STATUTE,)
+_BY_CONSENT = (Reason.CONSENT,)
+_BY_BOTH = (Reason.STATUTE, Reason.CONSENT)
 
 
 def decide(request: Request, network: Network, consents: Sequence[ConsentRecord], at: datetime) -> Decision:
@@ -87,49 +91,72 @@ def _ends_last(records: Sequence[ConsentRecord]) -> bytes:
 
 
 def _decide(request: Request, network: Network, current: Sequence[ConsentRecord], now: datetime, day: date) -> Decision:
-    found = network.rows.get((request.sender, request.recipient, request.category, request.purpose), ())
-    rows = [row for row in found if in_force(row.agreement.in_force_from, row.agreement.in_force_until, day)]
-    carried = [(row, statute) for row in rows if (statute := _carrying(row, network, day))]
-    settled = any(row.agreement.fields is None for row, _ in carried) or not any(row.codes for row in rows)
-    evidence = NOTHING if settled else weigh(request, current)  # consent could add nothing to what is settled
-    consented, used = _consented(rows, evidence, now)
+    carried: list[tuple[Row, Statute]] = []
+    asking: list[Row] = []
+    reasons: list[Reason] = []
+    settled = False
+    for row in network.rows.get((request.sender, request.recipient, request.category, request.purpose), ()):
+        agreement = row.agreement
+        if not in_force(agreement.in_force_from, agreement.in_force_until, day):
+            continue
+        if row.codes:
+            asking.append(row)
+        elif statute := _carrying(row, network, day):
+            carried.append((row, statute))
+            settled = settled or agreement.fields is None
+        else:
+            reasons.append(_lack(row, day))
+    if settled or not asking:  # consent could add nothing
+        return _permit(request, network, now, carried, (), ()) if carried else _deny(request, network, now, reasons, ())
+    evidence = weigh(request, current)
+    consented, used = _consented(asking, evidence, now)
     if carried or consented:
         return _permit(request, network, now, carried, consented, used)
-    reasons = {_missing(evidence, now) if row.codes else _lack(row, day) for row in rows} or {Reason.NO_AGREEMENT}
-    return Decision(
-        request=request,
-        permitted=False,
-        reasons=tuple(reason for reason in _SPECIFIC_FIRST if reason in reasons),
-        network_version=network.version,
-        consents=_hashes(evidence.refused or (*evidence.withdrawn, *evidence.expired)),
-        at=now,
-    )
+    reasons.append(_missing(evidence, now))
+    return _deny(request, network, now, reasons, evidence.refused or (*evidence.withdrawn, *evidence.expired))
+
+
+def _deny(request: Request, network: Network, now: datetime, reasons: Sequence[Reason], used: Sequence[ConsentRecord]) -> Decision:
+    if len(reasons) > 1:
+        said: tuple[Reason, ...] = tuple(reason for reason in _SPECIFIC_FIRST if reason in reasons)
+    else:
+        said = tuple(reasons) or _NOTHING_AGREED
+    return Decision(request, False, said, network.version, consents=_hashes(used), at=now)
 
 
 def _permit(
     request: Request,
     network: Network,
     now: datetime,
-    carried: list[tuple[Row, Statute]],
-    consented: list[Row],
+    carried: Sequence[tuple[Row, Statute]],
+    consented: Sequence[Row],
     used: Sequence[ConsentRecord],
 ) -> Decision:
     statute = carried[0][1] if carried else None
-    rows = [row for row, _ in carried] + consented
-    allowed = [row.agreement.fields for row in rows]
+    agreements = [row.agreement for row, _ in carried] + [row.agreement for row in consented]
     return Decision(
-        request=request,
+        request,
         permitted=True,
-        reasons=((Reason.STATUTE,) if carried else ()) + ((Reason.CONSENT,) if consented else ()),
+        reasons=_BY_BOTH if carried and consented else _BY_STATUTE if carried else _BY_CONSENT,
         network_version=network.version,
-        agreement=rows[0].agreement.id,
-        agreement_version=rows[0].agreement.version,
+        agreement=agreements[0].id,
+        agreement_version=agreements[0].version,
         statute=statute.id if statute else None,
         statute_version=statute.version if statute else None,
         consents=_hashes(used),
-        fields=None if None in allowed else frozenset().union(*(fields for fields in allowed if fields)),
+        fields=_fields(agreements),
         at=now,
     )
+
+
+def _fields(agreements: Sequence[Agreement]) -> frozenset[str] | None:
+    """What all of these together let pass."""
+    allowed: frozenset[str] = frozenset()
+    for agreement in agreements:
+        if agreement.fields is None:
+            return None
+        allowed |= agreement.fields
+    return allowed
 
 
 def _carrying(row: Row, network: Network, day: date) -> Statute | None:
@@ -151,9 +178,9 @@ def _consented(rows: Sequence[Row], evidence: Evidence, now: datetime) -> tuple[
     if evidence.refused:
         return [], ()
     valid = evidence.valid_at(now)
-    codes = NO_CODES.union(*(given for _, given in valid))
-    consented = [row for row in rows if row.codes and row.codes <= codes]
-    asked = NO_CODES.union(*(row.codes for row in consented))
+    codes = NO_CODES.union(*[given for _, given in valid])
+    consented = [row for row in rows if row.codes <= codes]
+    asked = NO_CODES.union(*[row.codes for row in consented])
     return consented, [record for record, given in valid if given & asked]
 
 
@@ -179,5 +206,5 @@ def _lack(row: Row, day: date) -> Reason:
     return Reason.STATUTE_OTHER_ROLE if row.other_role else Reason.NO_AGREEMENT
 
 
-def _hashes(records: Iterable[ConsentRecord]) -> tuple[bytes, ...]:
-    return tuple(sorted({record_hash(record) for record in records}))
+def _hashes(records: Sequence[ConsentRecord]) -> tuple[bytes, ...]:
+    return tuple(sorted({record_hash(record) for record in records})) if records else ()
