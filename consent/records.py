@@ -136,7 +136,7 @@ def check_successor(previous: ConsentRecord | None, record: ConsentRecord) -> No
             problems.append(Problem("/previous", "broken_chain", "a version names the hash of the one before it"))
         if record.subject != previous.subject:
             problems.append(Problem("/subject", "other_subject", "a consent belongs to one identity for ever"))
-        if record.occurred_at < previous.occurred_at:
+        if record.state in (State.GIVEN, State.RECONFIRMED) and record.occurred_at < previous.occurred_at:
             problems.append(Problem("/occurred_at", "out_of_order", "this happened before what is on record already"))
     before = None if previous is None else previous.state
     if record.state not in TRANSITIONS[before]:
