@@ -24,7 +24,11 @@ def period(day: str, state: str, funding: str | None = None) -> Json:
 def part(subject: str, grade: str, *, type_: str = "ammatillisentutkinnonosa", day: str = "2024-05-01", **module: Any) -> Json:
     return {
         "tyyppi": code(type_, "suorituksentyyppi"),
-        "koulutusmoduuli": {"tunniste": code(subject, "tutkinnonosat"), "laajuus": {"arvo": 15.5, "yksikkö": code("6", "opintojenlaajuusyksikko")}} | module,
+        "koulutusmoduuli": {
+            "tunniste": code(subject, "tutkinnonosat"),
+            "laajuus": {"arvo": 15.5, "yksikkö": code("6", "opintojenlaajuusyksikko")},
+        }
+        | module,
         "arviointi": [
             {
                 "arvosana": code(grade, "arviointiasteikkoammatillinen15"),
@@ -38,10 +42,15 @@ def part(subject: str, grade: str, *, type_: str = "ammatillisentutkinnonosa", d
     }
 
 
-def attainment(type_: str = "ammatillinentutkinto", degree: str = "351301", *, confirmed: str | None = None, parts: tuple[Json, ...] = (), **more: Any) -> Json:
+def attainment(
+    type_: str = "ammatillinentutkinto", degree: str = "351301", *, confirmed: str | None = None, parts: tuple[Json, ...] = (), **more: Any
+) -> Json:
     result: Json = {
         "tyyppi": code(type_, "suorituksentyyppi"),
-        "koulutusmoduuli": {"tunniste": code(degree, "koulutus") | {"nimi": {"fi": "Autoalan perustutkinto"}}, "perusteenDiaarinumero": "39/011/2014"},
+        "koulutusmoduuli": {
+            "tunniste": code(degree, "koulutus") | {"nimi": {"fi": "Autoalan perustutkinto"}},
+            "perusteenDiaarinumero": "39/011/2014",
+        },
         "toimipiste": {"oid": "1.2.246.562.10.42456023292"},
         "suorituskieli": code("FI", "kieli"),
     }
@@ -52,13 +61,19 @@ def attainment(type_: str = "ammatillinentutkinto", degree: str = "351301", *, c
     return result | more
 
 
-def study_right(type_: str = "ammatillinenkoulutus", *, periods: tuple[Json, ...] = (), attainments: tuple[Json, ...] = (), **more: Any) -> Json:
+def study_right(
+    type_: str = "ammatillinenkoulutus", *, periods: tuple[Json, ...] = (), attainments: tuple[Json, ...] = (), **more: Any
+) -> Json:
     return {
         "tyyppi": code(type_, "opiskeluoikeudentyyppi"),
         "oppilaitos": {"oid": INSTITUTION, "nimi": {"fi": "Esimerkkiopisto"}},
         "tila": {"opiskeluoikeusjaksot": list(periods or (period("2023-08-01", "lasna", "1"),))},
         "suoritukset": list(attainments or (attainment(),)),
-        "lisätiedot": {"hojks": {"opetusryhmä": code("1")}, "vaikeastiVammainen": [{"alku": "2023-08-01"}], "vankilaopetuksessa": [{"alku": "2023-08-01"}]},
+        "lisätiedot": {
+            "hojks": {"opetusryhmä": code("1")},
+            "vaikeastiVammainen": [{"alku": "2023-08-01"}],
+            "vankilaopetuksessa": [{"alku": "2023-08-01"}],
+        },
     } | more
 
 
@@ -85,7 +100,8 @@ def language_certificate() -> Json:
                 koulutusmoduuli={"tunniste": code("kt", "ykitutkintotaso"), "kieli": code("FI", "kieli")},
                 parts=(
                     part("puhuminen", "4", type_="yleisenkielitutkinnonosa"),
-                    part("kirjoittaminen", "11", type_="yleisenkielitutkinnonosa") | {"arviointi": [{"arvosana": code("11", "ykiarvosana"), "päivä": "2024-03-01"}]},
+                    part("kirjoittaminen", "11", type_="yleisenkielitutkinnonosa")
+                    | {"arviointi": [{"arvosana": code("11", "ykiarvosana"), "päivä": "2024-03-01"}]},
                 ),
             ),
         ),

@@ -116,19 +116,27 @@ def test_a_faulty_study_right_stops_no_other_and_retracts_nothing():
 
 
 def test_mitatoity_voids_the_study_right_whatever_else_the_message_says():
-    broken = koski.study_right(periods=(koski.period("2023-08-01", "valmistunut"), koski.period("2023-08-01", "mitatoity")), päättymispäivä="?")
+    broken = koski.study_right(
+        periods=(koski.period("2023-08-01", "valmistunut"), koski.period("2023-08-01", "mitatoity")), päättymispäivä="?"
+    )
     delivery = parse(koski.document(broken))
     assert (delivery.drafts, delivery.errors) == ((), ())
     assert [(parent.parent, parent.removed) for parent in delivery.parents] == [(KEY, True)]
 
 
 def test_mitatoity_by_oid_alone_suffices():
-    delivery = parse(koski.document({"oid": koski.STUDY_RIGHT, "tila": {"opiskeluoikeusjaksot": [koski.period("2024-01-01", "mitatoity")]}}))
+    delivery = parse(
+        koski.document({"oid": koski.STUDY_RIGHT, "tila": {"opiskeluoikeusjaksot": [koski.period("2024-01-01", "mitatoity")]}})
+    )
     assert [(parent.parent, parent.removed) for parent in delivery.parents] == [(f"study_right/{koski.STUDY_RIGHT}", True)]
 
 
 def test_periods_last_until_the_next_and_an_open_one_has_no_end():
-    periods = (koski.period("2023-08-01", "lasna", "1"), koski.period("2024-01-01", "valiaikaisestikeskeytynyt"), koski.period("2024-08-01", "lasna", "14"))
+    periods = (
+        koski.period("2023-08-01", "lasna", "1"),
+        koski.period("2024-01-01", "valiaikaisestikeskeytynyt"),
+        koski.period("2024-08-01", "lasna", "14"),
+    )
     drafts = of_type(parse(koski.document(koski.study_right(periods=periods))), "state_period")
     assert [(draft.fact, draft.occurred_from, draft.occurred_until) for draft in drafts] == [
         (f"{KEY}/state/2023-08-01", datetime(2023, 8, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)),
@@ -199,12 +207,18 @@ def test_states_of_higher_education_are_virtas():
 
 
 def test_tuva_is_read_like_any_other():
-    sent = koski.study_right("tuva", attainments=(koski.attainment("tuvakoulutuksensuoritus", "999908"),), järjestämislupa=koski.code("ammatillinen"))
+    sent = koski.study_right(
+        "tuva", attainments=(koski.attainment("tuvakoulutuksensuoritus", "999908"),), järjestämislupa=koski.code("ammatillinen")
+    )
     assert not parse(koski.document(sent)).errors
 
 
 def test_a_confirmed_degree_is_an_attainment_and_a_qualification():
-    done = koski.attainment(confirmed="2024-05-31", tutkintonimike=[koski.code("10024", "tutkintonimikkeet")], osaamisala=[{"osaamisala": koski.code("1719", "osaamisala")}])
+    done = koski.attainment(
+        confirmed="2024-05-31",
+        tutkintonimike=[koski.code("10024", "tutkintonimikkeet")],
+        osaamisala=[{"osaamisala": koski.code("1719", "osaamisala")}],
+    )
     (draft,) = of_type(parse(koski.document(koski.study_right(attainments=(done,)))), "qualification")
     assert draft.payload == {
         "study_right_type": "ammatillinenkoulutus",
@@ -246,13 +260,17 @@ def test_completed_main_attainments_are_kept_when_left_out_but_for_some(study_ri
 
 def test_the_upper_secondary_syllabus_of_2019_is_not_kept():
     module = {"tunniste": koski.code("309902", "koulutus"), "perusteenDiaarinumero": "OPH-2263-2019"}
-    sent = koski.study_right("lukiokoulutus", attainments=(koski.attainment("lukionoppimaara", confirmed="2024-05-31", koulutusmoduuli=module),))
+    sent = koski.study_right(
+        "lukiokoulutus", attainments=(koski.attainment("lukionoppimaara", confirmed="2024-05-31", koulutusmoduuli=module),)
+    )
     assert not of_type(parse(koski.document(sent)), "attainment")[0].kept_when_omitted
 
 
 def test_parts_belong_to_their_main_attainment_and_carry_the_last_grade():
     regraded = koski.part("105708", "2")
-    regraded["arviointi"].append({"arvosana": koski.code("4", "arviointiasteikkoammatillinen15"), "päivä": "2024-06-01", "hyväksytty": True})
+    regraded["arviointi"].append(
+        {"arvosana": koski.code("4", "arviointiasteikkoammatillinen15"), "päivä": "2024-06-01", "hyväksytty": True}
+    )
     delivery = parse(koski.document(koski.study_right(attainments=(koski.attainment(parts=(regraded,)),))))
     whole, part = of_type(delivery, "attainment")
     assert part.parent == whole.fact
@@ -265,7 +283,10 @@ def test_a_year_repeated_keeps_its_names_in_whatever_order_it_is_listed():
     first = koski.attainment("perusopetuksenvuosiluokka", "7", alkamispäivä="2022-08-01", confirmed="2023-06-01")
     again = koski.attainment("perusopetuksenvuosiluokka", "7", alkamispäivä="2023-08-01")
     forward, backward = (
-        {draft.fact: draft.payload["started_on"] for draft in of_type(parse(koski.document(koski.study_right("perusopetus", attainments=order))), "attainment")}
+        {
+            draft.fact: draft.payload["started_on"]
+            for draft in of_type(parse(koski.document(koski.study_right("perusopetus", attainments=order))), "attainment")
+        }
         for order in ((first, again), (again, first))
     )
     assert forward == backward
@@ -280,14 +301,19 @@ def test_optional_and_compulsory_studies_of_one_subject_are_two_facts():
 
 def test_what_only_disability_explains_is_support_need():
     telma = koski.study_right(attainments=(koski.attainment("telma", "999903"),))
-    areas = koski.study_right("perusopetus", attainments=(koski.attainment("perusopetuksenoppimaara", parts=(koski.part("1", "S", type_="perusopetuksentoimintaalue"),)),))
+    areas = koski.study_right(
+        "perusopetus",
+        attainments=(koski.attainment("perusopetuksenoppimaara", parts=(koski.part("1", "S", type_="perusopetuksentoimintaalue"),)),),
+    )
     delivery = parse(koski.document(telma, areas))
     assert [draft.category for draft in of_type(delivery, "attainment")] == ["support_need", "education", "support_need"]
 
 
 def test_a_code_that_is_a_hetu_is_refused():
     sent = koski.study_right(attainments=(koski.attainment(degree=koski.HETU),))
-    assert faults(parse(koski.document(sent))) == {("/opiskeluoikeudet/0/suoritukset/0/koulutusmoduuli/tunniste/koodiarvo", "personal_identifier")}
+    assert faults(parse(koski.document(sent))) == {
+        ("/opiskeluoikeudet/0/suoritukset/0/koulutusmoduuli/tunniste/koodiarvo", "personal_identifier")
+    }
 
 
 def test_a_source_id_that_is_a_hetu_is_refused():
@@ -333,7 +359,9 @@ def test_unknown_fields_and_kinds_are_tolerated():
 
 def test_every_payload_fits_its_schema():
     done = koski.attainment(confirmed="2024-05-31", parts=(koski.part("105708", "5"),))
-    delivery = parse(koski.document(koski.study_right(attainments=(done,), arvioituPäättymispäivä="2026-05-31"), koski.language_certificate()))
+    delivery = parse(
+        koski.document(koski.study_right(attainments=(done,), arvioituPäättymispäivä="2026-05-31"), koski.language_certificate())
+    )
     assert {draft.type for draft in delivery.drafts} == {"study_right", "state_period", "attainment", "qualification"}
     for draft in delivery.drafts:
         assert round_trip(draft) == draft.payload

@@ -64,7 +64,11 @@ def test_a_document_of_ten_megabytes_is_refused_unread():
 
 
 def test_every_fault_is_named_at_once():
-    assert faults_of(b'{"a": NaN, "b": "\\ud800", "c": {"d": 1, "d": 1}}') == {("/a", "not_a_number"), ("/b", "lone_surrogate"), ("/c", "duplicate_key")}
+    assert faults_of(b'{"a": NaN, "b": "\\ud800", "c": {"d": 1, "d": 1}}') == {
+        ("/a", "not_a_number"),
+        ("/b", "lone_surrogate"),
+        ("/c", "duplicate_key"),
+    }
 
 
 def test_the_error_quotes_nothing_of_the_document():
