@@ -69,6 +69,7 @@ def load_network(path: Path, *, demo: bool, statutes: Mapping[str, Statute] | No
     )
     agreements = _by_id((table, _agreement(table, network)) for table in file.tables("agreements"))
     processings = _by_id((table, _processing(table, network)) for table in file.tables("processings"))
+    file.leave("sources")  # which connector reads what is the hub's own matter
     file.close()
     faults.raise_any()
     used = {name for agreement in agreements.values() for name in _named(agreement)}

@@ -169,6 +169,10 @@ class Table:
                 self._faults.add(pointer, "wrong_type", "must be a table")
         return found
 
+    def leave(self, key: str) -> None:
+        """Let a key stand that another reader of the file takes."""
+        self._taken.add(key)
+
     def close(self) -> None:
         """Report the keys that nobody took."""
         for key in sorted(set(self._content) - self._taken):

@@ -23,6 +23,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "down": ("ops.stack.commands:down", "Stop what `silta up` started; the data stays."),
     "status": ("ops.stack.commands:status", "Show the local servers: state, address, process, memory, data."),
     "logs": ("ops.stack.commands:logs", "Show the local servers' logs."),
+    "connectors": ("hub.service_commands:connectors", "Take in what partners drop into their folders."),
+    "worker": ("hub.service_commands:worker", "Keep the shared timeline up to date from the topics."),
+    "relay": ("hub.service_commands:relay", "Publish what waits in the outbox."),
     "config": ("hub.config_command:config", "Show all settings in force, secrets masked."),
 }
 """Name: (``module:attribute``, help). The attribute is a function with typer's annotations, or a `typer.Typer` with commands of its own."""

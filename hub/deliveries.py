@@ -3,23 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
+from psycopg.types.json import Jsonb
+
 from hub.database import Connection
-from hub.drafts import ItemError
+from hub.errors import Fault
 from hub.planning import Consignment
 
-__all__ = ["ListedError", "Opened", "close_part", "list_errors", "open_delivery"]
+__all__ = ["ListedError", "Opened", "Outcome", "close_part", "list_errors", "open_delivery", "outcome_of"]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a delivery. Each draft is admitted, unchanged, denied, or part of an item with an error; retractions come on top."""
+
+    delivery_id: UUID
+    items: int = 0
+    """Items found, faulty ones included."""
+    admitted: int = 0
+    """Events published, retractions among them."""
+    unchanged: int = 0
+    """Facts that had been admitted before as they are."""
+    denied: int = 0
+    """Facts that no agreement, statute or consent lets through."""
+    errors: list[Fault] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """For answers and outcome files."""
+        return asdict(self) | {"delivery_id": str(self.delivery_id)}
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A delivery that is to be taken in, from item `next` on (1: from the start)."""
+    """A delivery to be taken in from item `next` on (1: from the start). `done` holds the outcome of one that was taken in before."""
 
     delivery_id: UUID
-    next: int
+    next: int = 1
+    done: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,55 +59,56 @@ class ListedError:
     last_at: datetime
 
 
-def open_delivery(connection: Connection, source: str, item: bytes, content: bytes, at: datetime) -> Opened | None:
-    """Note that bytes arrived under a name; None when they are a repeat: the same bytes under that name, all admitted.
+def open_delivery(connection: Connection, source: str, item: bytes, *, content: bytes, stamp: str, at: datetime) -> Opened:
+    """Note that bytes arrived under a name, in the caller's transaction.
 
-    A delivery that was interrupted goes on under its own id, so that its decisions are the same ones.
+    The same bytes again are done already when all of them was admitted, or when it is the same sending (`stamp`). A delivery that was interrupted goes on
+    under its own id, so that its decisions are the same ones.
     """
     row = connection.execute(
-        "SELECT delivery_id, content, closed, complete FROM delivery WHERE source = %s AND item = %s FOR UPDATE", (source, item)
+        "SELECT delivery_id, content, stamp, closed, complete, outcome FROM delivery WHERE source = %s AND item = %s FOR UPDATE",
+        (source, item),
     ).fetchone()
     if row is not None and row[1] == content:
-        if row[2] and row[3]:
-            return None
-        if not row[2]:
+        delivery_id, _, last_stamp, closed, complete, outcome = row
+        if closed and (complete or last_stamp == stamp):
+            return Opened(delivery_id, done=_outcome(delivery_id, outcome))
+        if not closed:
             position = connection.execute("SELECT next FROM source_position WHERE source = %s AND item = %s", (source, item)).fetchone()
-            return Opened(row[0], 1 if position is None else position[0])
+            return Opened(delivery_id, 1 if position is None else position[0])
     delivery_id = uuid4()
     connection.execute(
-        "INSERT INTO delivery (source, item, content, delivery_id, closed, complete, opened_at) VALUES (%s, %s, %s, %s, false, true, %s) "
-        "ON CONFLICT (source, item) DO UPDATE SET content = excluded.content, delivery_id = excluded.delivery_id, closed = false, complete = true, "
-        "opened_at = excluded.opened_at",
-        (source, item, content, delivery_id, at),
+        "INSERT INTO delivery (source, item, content, stamp, delivery_id, closed, complete, opened_at, outcome) "
+        "VALUES (%s, %s, %s, %s, %s, false, true, %s, '{}') ON CONFLICT (source, item) DO UPDATE SET content = excluded.content, "
+        "stamp = excluded.stamp, delivery_id = excluded.delivery_id, closed = false, complete = true, opened_at = excluded.opened_at, outcome = '{}'",
+        (source, item, content, stamp, delivery_id, at),
     )
     connection.execute("DELETE FROM source_position WHERE source = %s AND item = %s", (source, item))
-    return Opened(delivery_id, 1)
+    return Opened(delivery_id)
 
 
-def close_part(connection: Connection, part: Consignment, errors: Sequence[ItemError], *, complete: bool, at: datetime) -> None:
-    """Record a part's errors and how far the delivery was taken in; at its end, clear the errors that the sender has mended."""
+def close_part(connection: Connection, part: Consignment, outcome: Outcome, at: datetime) -> None:
+    """Record what became of a part of a delivery, and how far that was; at its end, clear the errors that the sender has mended."""
     source = part.delivery.source
-    faults = [fault for error in errors for fault in error.faults]
-    if faults:
-        connection.execute(
-            "INSERT INTO error_list (source, item, pointer, code, remedy, delivery_id, first_at, last_at) "
-            "SELECT DISTINCT ON (new.pointer, new.code) %s, %s, new.pointer, new.code, new.remedy, %s::uuid, %s::timestamptz, %s::timestamptz "
-            "FROM unnest(%s::text[], %s::text[], %s::text[]) AS new (pointer, code, remedy) ON CONFLICT (source, item, pointer, code) DO UPDATE "
-            "SET delivery_id = excluded.delivery_id, last_at = excluded.last_at, cleared_at = NULL",
-            (
-                source,
-                part.item,
-                part.delivery_id,
-                at,
-                at,
-                [fault.pointer for fault in faults],
-                [fault.code for fault in faults],
-                [fault.remedy for fault in faults],
-            ),
-        )
+    _list(connection, part, outcome.errors, at)
     connection.execute(
-        "UPDATE delivery SET closed = %s, complete = complete AND %s WHERE source = %s AND item = %s AND delivery_id = %s",
-        (part.next is None, complete, source, part.item, part.delivery_id),
+        "UPDATE delivery SET closed = %(closed)s, complete = complete AND %(complete)s, outcome = jsonb_build_object("
+        "'items', %(items)s::int, 'admitted', coalesce((outcome->>'admitted')::int, 0) + %(admitted)s, "
+        "'unchanged', coalesce((outcome->>'unchanged')::int, 0) + %(unchanged)s, 'denied', coalesce((outcome->>'denied')::int, 0) + %(denied)s, "
+        "'errors', coalesce(outcome->'errors', '[]') || %(errors)s) "
+        "WHERE source = %(source)s AND item = %(item)s AND delivery_id = %(delivery_id)s",
+        {
+            "closed": part.next is None,
+            "complete": not outcome.errors and not outcome.denied,
+            "items": outcome.items,
+            "admitted": outcome.admitted,
+            "unchanged": outcome.unchanged,
+            "denied": outcome.denied,
+            "errors": Jsonb([asdict(fault) for fault in outcome.errors]),
+            "source": source,
+            "item": part.item,
+            "delivery_id": part.delivery_id,
+        },
     )
     if part.next is None:
         connection.execute(
@@ -99,6 +124,12 @@ def close_part(connection: Connection, part: Consignment, errors: Sequence[ItemE
         )
 
 
+def outcome_of(connection: Connection, source: str, item: bytes) -> Outcome:
+    """What became of the last delivery under a name."""
+    row = connection.execute("SELECT delivery_id, outcome FROM delivery WHERE source = %s AND item = %s", (source, item)).fetchall()[0]
+    return _outcome(row[0], row[1])
+
+
 def list_errors(connection: Connection, sources: Sequence[str]) -> list[ListedError]:
     """What stands uncleared on the error lists of these sources, newest first."""
     rows = connection.execute(
@@ -107,3 +138,29 @@ def list_errors(connection: Connection, sources: Sequence[str]) -> list[ListedEr
         (list(sources),),
     ).fetchall()
     return [ListedError(*row) for row in rows]
+
+
+def _list(connection: Connection, part: Consignment, faults: Sequence[Fault], at: datetime) -> None:
+    if not faults:
+        return
+    connection.execute(
+        "INSERT INTO error_list (source, item, pointer, code, remedy, delivery_id, first_at, last_at) "
+        "SELECT DISTINCT ON (new.pointer, new.code) %s, %s::bytea, new.pointer, new.code, new.remedy, %s::uuid, %s::timestamptz, %s::timestamptz "
+        "FROM unnest(%s::text[], %s::text[], %s::text[]) AS new (pointer, code, remedy) ON CONFLICT (source, item, pointer, code) DO UPDATE "
+        "SET delivery_id = excluded.delivery_id, last_at = excluded.last_at, cleared_at = NULL",
+        (
+            part.delivery.source,
+            part.item,
+            part.delivery_id,
+            at,
+            at,
+            [fault.pointer for fault in faults],
+            [fault.code for fault in faults],
+            [fault.remedy for fault in faults],
+        ),
+    )
+
+
+def _outcome(delivery_id: UUID, stored: dict[str, Any]) -> Outcome:
+    faults = [Fault(**fault) for fault in stored.get("errors", [])]
+    return Outcome(delivery_id, **{name: stored.get(name, 0) for name in ("items", "admitted", "unchanged", "denied")}, errors=faults)

@@ -27,6 +27,7 @@ from consent.model import ConsentRecord, Decision, Network
 from hub import admitted, codec, deliveries, keys, topics
 from hub.admitted import Claim, ContendedError
 from hub.database import reaching_database
+from hub.deliveries import Outcome
 from hub.envelope import headers, seal_event
 from hub.errors import TransientError
 from hub.planning import Consignment, Event, Person, Plan, Verdict, fact_refs, plan
@@ -36,7 +37,7 @@ from hub.settings import Settings
 from hub.slots import Slot, recover_if_abandoned
 from hub.vault import Keyring
 
-__all__ = ["DecidePublication", "Intake", "Origin", "Outcome"]
+__all__ = ["DecidePublication", "Intake", "Origin"]
 
 _log = structlog.get_logger()
 _SEALED = codec.schema("sealed_event.v1")
@@ -58,20 +59,6 @@ class Origin:
 
     purpose: str
     basis: str
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of one delivery, or of one part of it."""
-
-    delivery_id: UUID
-    items: int = 0
-    admitted: int = 0
-    """Events published, retractions among them."""
-    unchanged: int = 0
-    denied: int = 0
-    errors: list[Any] = field(default_factory=list)
-    """`hub.drafts.ItemError` each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +106,10 @@ class Intake:
                 [*self._event_messages(claims, network, at), *self._decision_messages(made.verdicts, people, claims, network, at)]
             )
             self.slot.records += len(made.verdicts)
-        self._settle(consignments, made, at)
+        outcomes = [_outcome(one, made) for one in consignments]
+        self._settle(consignments, outcomes, made, at)
         self.slot.connection.commit()
-        return _outcomes(consignments, made)
+        return outcomes
 
     def _look_up(self, consignments: Sequence[Consignment], network: Network, at: datetime) -> dict[tuple[str, Subject], Person]:
         """Everybody in the batch, with the consents that count for them: those of every identity of the same client."""
@@ -241,15 +229,12 @@ class Intake:
             messages.append(Message(topic, str(verdict.decision_id).encode(), self.wire.encode(_DECISION, value)))
         return messages
 
-    def _settle(self, consignments: Sequence[Consignment], made: Plan, at: datetime) -> None:
+    def _settle(self, consignments: Sequence[Consignment], outcomes: Sequence[Outcome], made: Plan, at: datetime) -> None:
         """Step 3, in the open transaction."""
-        connection = self.slot.connection
         self.slot.check_epoch()
-        admitted.settle_published(connection, [event.event_id for event in made.events])
-        for one in consignments:
-            errors = [error for owner, error in made.errors if owner is one]
-            denied = any(not verdict.permitted for verdict in made.verdicts if verdict.delivery_id == one.delivery_id)
-            deliveries.close_part(connection, one, errors, complete=not errors and not denied, at=at)
+        admitted.settle_published(self.slot.connection, [event.event_id for event in made.events])
+        for one, outcome in zip(consignments, outcomes, strict=True):
+            deliveries.close_part(self.slot.connection, one, outcome, at)
 
     def _await(self, rival: ContendedError, deadline: float) -> None:
         """Wait until rival claims are settled; those of a holder that is gone are settled here."""
@@ -296,18 +281,13 @@ def _result(decision: Decision) -> dict[str, Any]:
     }
 
 
-def _outcomes(consignments: Sequence[Consignment], made: Plan) -> list[Outcome]:
-    found = []
-    for one in consignments:
-        verdicts = [verdict for verdict in made.verdicts if verdict.delivery_id == one.delivery_id]
-        found.append(
-            Outcome(
-                one.delivery_id,
-                one.delivery.items,
-                sum(verdict.permitted for verdict in verdicts),
-                made.unchanged.get(one.delivery_id, 0),
-                sum(not verdict.permitted for verdict in verdicts),
-                [error for owner, error in made.errors if owner is one],
-            )
-        )
-    return found
+def _outcome(one: Consignment, made: Plan) -> Outcome:
+    verdicts = [verdict.permitted for verdict in made.verdicts if verdict.delivery_id == one.delivery_id]
+    return Outcome(
+        one.delivery_id,
+        items=one.delivery.items,
+        admitted=sum(verdicts),
+        unchanged=made.unchanged.get(one.delivery_id, 0),
+        denied=len(verdicts) - sum(verdicts),
+        errors=[fault for owner, error in made.errors if owner is one for fault in error.faults],
+    )

@@ -11,6 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from consent.model import Decision
+from consent.rules import basis_class
 from hub import codec
 from hub.drafts import Delivery, Draft, ItemError, Parent
 from hub.errors import Fault, RecordError
@@ -192,7 +193,7 @@ class _Planner:
             content,
             draft.source_version,
             draft.kept_when_omitted,
-            _key_class(permitted),
+            KeyClass(basis_class(permitted)),
         )
         decision_id = self._judge(consignment, draft.item, draft.subject, fact_ref, draft.category, action, decisions, after.event_id)
         self._publish(
@@ -311,10 +312,6 @@ def _agreed_fields(draft: Draft, permitted: Sequence[Decision]) -> Mapping[str, 
         return draft.payload
     agreed = frozenset().union(*(decision.fields or frozenset() for decision in permitted))
     return {name: value for name, value in draft.payload.items() if name in agreed}
-
-
-def _key_class(permitted: Sequence[Decision]) -> KeyClass:
-    return KeyClass.STATUTE if any(decision.statute is not None for decision in permitted) else KeyClass.CONSENT
 
 
 def _time(at: datetime | None) -> bytes:

@@ -99,10 +99,12 @@ CREATE TABLE delivery (
     source text NOT NULL,
     item bytea NOT NULL,  -- HMAC of the file's name or of the sender's key
     content bytea NOT NULL,  -- HMAC of the bytes
+    stamp text NOT NULL,  -- tells one sending from the next: a file's inode and time, or the idempotency key's own row
     delivery_id uuid NOT NULL,
     closed boolean NOT NULL,
     complete boolean NOT NULL,  -- closed with every fact admitted and no error: the same bytes again are a repeat
     opened_at timestamptz NOT NULL,
+    outcome jsonb NOT NULL,
     PRIMARY KEY (source, item)
 );
 
@@ -119,16 +121,6 @@ CREATE TABLE error_list (
     last_at timestamptz NOT NULL,
     cleared_at timestamptz,
     PRIMARY KEY (source, item, pointer, code)
-);
-
-CREATE TABLE idempotency (
-    partner text NOT NULL,
-    key bytea NOT NULL,  -- HMAC of the Idempotency-Key
-    body bytea NOT NULL,  -- HMAC of the request's body
-    status int,
-    answer jsonb,
-    expires_at timestamptz NOT NULL,
-    PRIMARY KEY (partner, key)
 );
 
 CREATE TABLE quarantine_key (quarantine_id uuid PRIMARY KEY, wrapped bytea NOT NULL, epoch int NOT NULL, expires_at timestamptz NOT NULL);

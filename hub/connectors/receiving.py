@@ -1,0 +1,108 @@
+"""From bytes under a name to consignments for intake: opened as a delivery, parsed, cut into parts that one transaction can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+
+from hub import deliveries
+from hub.connectors.base import Source
+from hub.database import Connection
+from hub.deliveries import Opened, Outcome
+from hub.drafts import Delivery
+from hub.intake import Intake
+from hub.planning import Consignment
+from hub.quarantine import quarantine
+
+__all__ = ["PART", "Received", "receive", "take_in"]
+
+PART = 500
+"""Drafts a part, about: items are not cut apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What arrived under a name. `parts` is empty when it was taken in before."""
+
+    item: bytes
+    opened: Opened
+    parts: tuple[Consignment, ...]
+
+
+def receive(intake: Intake, source: Source, *, item: bytes, body: bytes, stamp: str, whole: bool = True) -> Received | None:
+    """Open the delivery and parse it, in one transaction.
+
+    What can't be read at all goes to quarantine, unless it may not be `whole` yet: then None, and nothing was noted.
+    """
+    at = intake.now()
+    connection = intake.slot.connection
+    with connection.transaction() as transaction:
+        content = intake.keyring.content(b"body", body)
+        opened = deliveries.open_delivery(connection, source.id, item, content=content, stamp=stamp, at=at)
+        if opened.done is not None:
+            return Received(item, opened, ())
+        delivery = source.parse(body, source=source.id, partner=source.partner, today=at.date())
+        if delivery.errors and not delivery.drafts and not delivery.parents:
+            if not whole:
+                raise psycopg.Rollback(transaction)
+            _quarantine(intake, connection, source, opened, body, delivery, at)
+        return Received(item, opened, tuple(_parts(delivery, item, opened)))
+    return None
+
+
+def take_in(intake: Intake, received: list[Received]) -> list[Outcome]:
+    """Take everything in, as few transactions as the parts' size allows; the outcome of each, durable."""
+    waiting: list[Consignment] = []
+    size = 0
+    for part in (part for one in received for part in one.parts):
+        if waiting and size + len(part.delivery.drafts) > PART:
+            intake.admit(waiting)
+            waiting, size = [], 0
+        waiting.append(part)
+        size += len(part.delivery.drafts)
+    if waiting:
+        intake.admit(waiting)
+    connection = intake.slot.connection
+    with connection.transaction():
+        return [one.opened.done or deliveries.outcome_of(connection, intake.slot.source, one.item) for one in received]
+
+
+def _parts(delivery: Delivery, item: bytes, opened: Opened) -> Iterator[Consignment]:
+    """The delivery cut between items, from where an interrupted one is to go on."""
+    cuts = [opened.next]
+    size = 0
+    last = opened.next
+    for draft in delivery.drafts:
+        if draft.item < opened.next:
+            continue
+        size += 1
+        if size > PART and draft.item != last:
+            cuts.append(draft.item)
+            size = 1
+        last = draft.item
+    for start, end in zip(cuts, [*cuts[1:], None], strict=True):
+        yield Consignment(opened.delivery_id, item, _between(delivery, start, end), end)
+
+
+def _between(delivery: Delivery, start: int, end: int | None) -> Delivery:
+    def within(number: int) -> bool:
+        return start <= number and (end is None or number < end)
+
+    return Delivery(
+        delivery.source,
+        delivery.partner,
+        tuple(draft for draft in delivery.drafts if within(draft.item)),
+        tuple(parent for parent in delivery.parents if within(parent.item)),
+        tuple(error for error in delivery.errors if within(error.item)),
+        delivery.items,
+    )
+
+
+def _quarantine(
+    intake: Intake, connection: Connection, source: Source, opened: Opened, body: bytes, delivery: Delivery, at: datetime
+) -> None:
+    faults = [fault for error in delivery.errors for fault in error.faults]
+    quarantine(connection, intake.keyring, intake.wire, source=source.id, delivery_id=opened.delivery_id, body=body, faults=faults, at=at)
