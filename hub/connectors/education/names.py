@@ -7,7 +7,7 @@ name made of these is the parent of all its facts. No oid is ever minted here.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hub.connectors.education.reading import Node, slug
 from hub.register.hetu import looks_like_hetu
@@ -32,14 +32,16 @@ class Names:
 
 def read_names(node: Node, *, removed: bool) -> Names | None:
     """The study right's names, or None with faults noted. A removed one with an oid needs no type."""
-    oid = node.matching("oid", _OID, "oid_format", "Send the study right's oid as Koski gave it: 1.2.246.562.15 and eleven digits.")
-    if oid is None and node.has("oid"):
-        return None
-    type_ = node.code("tyyppi", required=not (removed and oid))
     before = len(node.faults)
+    oid = node.matching("oid", _OID, "oid_format", "Send the study right's oid as Koski gave it: 1.2.246.562.15 and eleven digits.")
+    if len(node.faults) > before:
+        return None
+    if removed and oid:
+        node = replace(node, faults=[])  # whatever else a voiding message says is ignored
+    type_ = node.code("tyyppi", required=True)
     provider_oid, provider_name = _provider(node)
     source_id = _source_id(node)
-    if len(node.faults) > before or (type_ is None and not (removed and oid)):
+    if node.faults[before:] and not (removed and oid):
         return None
     kind = type_.value if type_ else ""
     by_source = f"study_right/source/{provider_oid}/{slug(source_id)}" if source_id and provider_oid else None

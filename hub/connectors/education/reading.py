@@ -100,9 +100,9 @@ class Node:
         return None
 
     def matching(self, key: str, form: re.Pattern[str], code: str, remedy: str) -> str | None:
-        """The string under `key` if it has the form; else a fault named `code`."""
+        """The string under `key` if it has the form and nothing like a hetu in it; else a fault named `code`."""
         value = self.text(key)
-        if value is None or form.fullmatch(value):
+        if value is None or (form.fullmatch(value) and not looks_like_hetu(value)):
             return value
         self.refuse(escape(key), code, remedy)
         return None
@@ -155,12 +155,13 @@ class Node:
 
     def as_code(self) -> Code | None:
         """The object itself as a code. A national code has no white space; nothing that looks like a hetu is a code."""
-        if not self.has("koodiarvo"):
-            self.refuse("koodiarvo", "missing_field", "Send the code.")
-            return None
+        before = len(self.faults)
         value = self.text("koodiarvo")
         code_list = self.matching("koodistoUri", _LIST, "bad_code", "Send the code list's name as the code service has it.")
+        if len(self.faults) > before:
+            return None
         if value is None:
+            self.refuse("koodiarvo", "missing_field", "Send the code.")
             return None
         if looks_like_hetu(normalize("NFKC", value)):
             self.refuse("koodiarvo", "personal_identifier", "A code must not be or hold a personal identity code.")

@@ -335,6 +335,7 @@ def test_what_a_provider_calls_its_own_module_in_words_stays_there():
         ({"oid": "1.2.246.562.24.00000000001"}, ("/oid", "oid_format")),
         ({"oid": 5}, ("/oid", "wrong_type")),
         ({"tyyppi": None}, ("/tyyppi", "missing_field")),
+        ({"tyyppi": {"koodiarvo": " "}}, ("/tyyppi/koodiarvo", "missing_field")),
         ({"tyyppi": {}}, ("/tyyppi/koodiarvo", "missing_field")),
         ({"tyyppi": "luva"}, ("/tyyppi", "wrong_type")),
         ({"versionumero": -1}, ("/versionumero", "out_of_range")),
