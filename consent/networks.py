@@ -191,9 +191,9 @@ def _agreement(table: Table, network: Network) -> Agreement:
 def _basis(table: Table, network: Network) -> StatuteBasis | ConsentBasis:
     if table.has("statutes") == table.has("consent"):
         table.fault("statutes", "one_basis", "name either statutes or consent codes")
+    codes = table.known("consent", frozenset(ConsentCode), "consent code") if table.has("consent") else ()
     if table.has("statutes"):
         return StatuteBasis(table.known("statutes", frozenset(network.statutes), "statute row of consent/legal_bases"))
-    codes = table.known("consent", frozenset(ConsentCode), "consent code") if table.has("consent") else ()
     return ConsentBasis(frozenset(code for code in ConsentCode if code in codes))
 
 

@@ -38,13 +38,14 @@ TRANSITIONS: Mapping[State | None, frozenset[State]] = {
     State.REQUESTED: frozenset({State.GIVEN, State.REFUSED}),
     State.GIVEN: _AFTER_GIVEN,
     State.RECONFIRMED: _AFTER_GIVEN,
-    State.REFUSED: frozenset({State.SUPERSEDED}),
+    State.REFUSED: frozenset({State.INVALIDATED, State.SUPERSEDED}),
     State.WITHDRAWN: frozenset(),
     State.EXPIRED: frozenset(),
     State.INVALIDATED: frozenset(),
     State.SUPERSEDED: frozenset(),
 }
-"""What may follow a state; None is before the first version. A refusal ends only by a newer answer to the same question; what ended never revives."""
+"""What may follow a state; None is before the first version. A refusal ends only by a newer answer to the same question, or when it never was
+one; what ended never revives."""
 
 
 def is_name(text: str) -> bool:

@@ -19,25 +19,24 @@ class Faults:
     """The faults found so far, as problems whose pointer is `<file>#/<key>/…`."""
 
     def __init__(self) -> None:
-        self._found: list[Problem] = []
+        self.found: list[Problem] = []
 
     def add(self, pointer: str, code: str, remedy: str) -> None:
-        self._found.append(Problem(pointer, code, remedy))
+        self.found.append(Problem(pointer, code, remedy))
 
     def raise_any(self) -> None:
         """InvalidNetworkError with all of them, if there are any."""
-        if self._found:
-            raise InvalidNetworkError(*self._found)
+        if self.found:
+            raise InvalidNetworkError(*self.found)
 
 
 def read_toml(path: Path | Traversable, faults: Faults) -> Table:
-    """The whole file as a table; an unreadable one is a fault and reads as empty."""
+    """The whole file as a table; InvalidNetworkError at once if it is no TOML, with what was found before it."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         faults.add(path.name, "unreadable", str(error))
-        faults.raise_any()
-        raise
+        raise InvalidNetworkError(*faults.found) from error
     return Table(content, f"{path.name}#", faults)
 
 
