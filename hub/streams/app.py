@@ -46,8 +46,9 @@ def run_worker(
     Kafka or PostgreSQL is away it waits and tries again.
 
     Each worker is a static member of the consumer group under an instance id of its own. Without `instance` it is random, and the worker
-    leaves the group as it stops, so that others go on at once. A given one must be unique among the running workers; its partitions are
-    kept for it for 10 s after it ended, however it ended, so that a restart in that time takes nothing from other workers.
+    leaves the group as it stops, so that others go on at once. Of a given one, the partitions are kept for
+    10 s after its worker ended, however it ended, so that a restart in that time takes nothing from other workers; meanwhile new ones wait.
+    It must be unique: two workers of one instance take the partitions from each other again and again, though neither loses nor doubles.
     """
     asyncio.run(_Work(settings, handlers, processor, instance, deadline).run())
 
