@@ -12,6 +12,7 @@ import psycopg
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -70,8 +71,9 @@ def migrate(settings: Settings) -> None:
             command.upgrade(config, "head")
     except sqlalchemy.exc.OperationalError as error:
         raise TransientError("PostgreSQL can't be reached: see `silta status`, or SILTA_DATABASE_URL") from error
-    except Exception as error:
-        raise FatalError(f"the database's tables can't be brought to this version of Silta: {error}") from error
+    except (sqlalchemy.exc.SQLAlchemyError, CommandError) as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise FatalError(f"the database's tables can't be brought to this version of Silta: {reason}") from error
 
 
 def lock_number(*parts: bytes) -> int:

@@ -24,6 +24,8 @@ from hub.settings import Settings
 __all__ = ["configure", "for_settings", "redact"]
 
 MASK = "[masked]"
+_CHATTY = ("alembic", "httpx", "httpcore")
+"""Libraries whose every step at info is no event of ours."""
 
 # What may stand between two characters of a code without changing how people read it: spaces, characters without width, and either of
 # them as an escape in a repr.
@@ -97,6 +99,8 @@ def configure(*, level: str = "info", console: bool = False, stream: TextIO | No
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    for chatty in _CHATTY:
+        logging.getLogger(chatty).setLevel(max(root.level, logging.WARNING))
     logging.captureWarnings(capture=True)
     _catch_the_rest()
 

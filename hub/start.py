@@ -13,7 +13,7 @@ import structlog
 from consent.model import Network
 from hub import networks
 from hub.codec import Wire
-from hub.database import connect, migrate, reaching_database
+from hub.database import connect, lock_number, migrate, reaching_database
 from hub.errors import TransientError
 from hub.publisher import ensure_topics, guard
 from hub.registry import Registry
@@ -25,6 +25,7 @@ __all__ = ["Hub", "start", "utc_now"]
 
 _log = structlog.get_logger()
 _PATIENCE_SECONDS = 60.0
+_START_LOCK = lock_number(b"start")
 
 
 def utc_now() -> datetime:
@@ -64,10 +65,12 @@ def start(settings: Settings, *, patience: float = _PATIENCE_SECONDS) -> Hub:
 def _reach_servers(settings: Settings, keyring: Keyring, network: Network) -> Hub:
     migrate(settings)
     ensure_build(settings)
-    ensure_topics(settings)
-    guard(settings)
-    hub = Hub(settings, keyring, Registry(settings).publish(), network)
     with reaching_database(), connect(settings) as connection:
+        # Processes that start together make topics and schemas one after another: the registry answers 409 to two at once.
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_START_LOCK,))
+        ensure_topics(settings)
+        guard(settings)
+        hub = Hub(settings, keyring, Registry(settings).publish(), network)
         if networks.announce(connection, keyring, hub.wire, network, hub.now()):
             _log.info("network_announced", network=network.id, version=network.version[:12])
     return hub

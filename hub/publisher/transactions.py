@@ -35,7 +35,6 @@ class TransactionalProducer:
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": 2,
-                "compression.type": "lz4",
                 "queue.buffering.max.messages": 200_000,
             }
         )

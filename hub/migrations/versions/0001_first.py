@@ -15,4 +15,4 @@ depends_on = None
 def upgrade() -> None:
     """Apply."""
     for package, name in (("hub.migrations", "versions/0001_first.sql"), ("consent", "store.sql")):
-        op.execute(resources.files(package).joinpath(name).read_text("utf-8"))
+        op.get_bind().exec_driver_sql(resources.files(package).joinpath(name).read_text("utf-8"))

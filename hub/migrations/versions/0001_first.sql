@@ -135,7 +135,7 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_waiting ON outbox (id) WHERE change_no IS NULL;
 CREATE SEQUENCE outbox_change_no;
-CREATE TABLE relay (only boolean PRIMARY KEY DEFAULT true CHECK (only), epoch bigint NOT NULL);
+CREATE TABLE relay (single boolean PRIMARY KEY DEFAULT true CHECK (single), epoch bigint NOT NULL);
 INSERT INTO relay (epoch) VALUES (0);
 
 CREATE TABLE network_version (version text PRIMARY KEY, network text NOT NULL, content text NOT NULL, activated_at timestamptz NOT NULL);
@@ -151,4 +151,4 @@ CREATE TABLE partner_credential (
 );
 
 -- The tables derived from the topics stand in a schema per build; readers follow this row.
-CREATE TABLE active_build (only boolean PRIMARY KEY DEFAULT true CHECK (only), build text NOT NULL);
+CREATE TABLE active_build (single boolean PRIMARY KEY DEFAULT true CHECK (single), build text NOT NULL);
