@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from typing import NamedTuple
 from uuid import UUID
 
 from consent.model import ConsentCode, ConsentItem, ConsentRecord, Request, State
@@ -19,6 +20,9 @@ __all__ = ["NO_CODES", "PERMITTING", "Evidence", "Stretch", "newest", "refuses",
 
 PERMITTING = (State.GIVEN, State.RECONFIRMED)
 """The only states in which an item can permit."""
+
+# An enum's member costs 0.2 µs to look up in Python 3.11, a name of the module nothing.
+_REFUSED, _WITHDRAWN, _EXPIRED = State.REFUSED, State.WITHDRAWN, State.EXPIRED
 
 NO_CODES: frozenset[ConsentCode] = frozenset()
 
@@ -48,8 +52,7 @@ class Stretch:
     records: tuple[ConsentRecord, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """The records that concern a request, by what they say of it."""
 
     given: Sequence[tuple[ConsentRecord, frozenset[ConsentCode]]]
@@ -80,7 +83,7 @@ class Evidence:
 
 def refuses(record: ConsentRecord, item: ConsentItem) -> bool:
     """Whether this item of a newest version is a refusal that stands."""
-    return record.state is State.REFUSED or (not item.permit and record.state in PERMITTING)
+    return record.state is _REFUSED or (not item.permit and record.state in PERMITTING)
 
 
 def weigh(request: Request, current: Sequence[ConsentRecord]) -> Evidence:
@@ -98,8 +101,8 @@ def weigh(request: Request, current: Sequence[ConsentRecord]) -> Evidence:
                 refused.append(record)
             elif item.permit and record.state in PERMITTING:
                 given.append((record, item.codes))
-            elif item.permit and record.state is State.WITHDRAWN:
+            elif item.permit and record.state is _WITHDRAWN:
                 withdrawn.append(record)
-            elif item.permit and record.state is State.EXPIRED:
+            elif item.permit and record.state is _EXPIRED:
                 expired.append(record)
     return Evidence(given, refused, withdrawn, expired)

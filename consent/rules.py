@@ -178,6 +178,8 @@ def _consented(rows: Sequence[Row], evidence: Evidence, now: datetime) -> tuple[
     if evidence.refused:
         return [], ()
     valid = evidence.valid_at(now)
+    if not valid:
+        return [], ()
     codes = NO_CODES.union(*[given for _, given in valid])
     consented = [row for row in rows if row.codes <= codes]
     asked = NO_CODES.union(*[row.codes for row in consented])
@@ -207,4 +209,6 @@ def _lack(row: Row, day: date) -> Reason:
 
 
 def _hashes(records: Sequence[ConsentRecord]) -> tuple[bytes, ...]:
-    return tuple(sorted({record_hash(record) for record in records})) if records else ()
+    if len(records) > 1:
+        return tuple(sorted({record_hash(record) for record in records}))
+    return (record_hash(records[0]),) if records else ()
