@@ -21,7 +21,10 @@ def config(*, as_json: Annotated[bool, typer.Option("--json", help="One JSON obj
     if as_json:
         typer.echo(json.dumps({_variable(name): value for name, value in values.items()}, indent=2))
         return
-    table = Table("variable", "value", "from", "what", box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("variable", "value", "from"):
+        table.add_column(heading, overflow="fold", no_wrap=heading != "value")
+    table.add_column("what", style="dim")
     for name, value in values.items():
         table.add_row(_variable(name), value, _source(name), settings.Settings.model_fields[name].description or "")
     Console().print(table)

@@ -90,7 +90,7 @@ def up(home: Path, progress: Progress, *, proxy_port: int | None = None) -> Endp
     home = home.expanduser().resolve()
     with _said_clearly(), locked(_folder(home) / "lock", lambda: progress("waiting for another `silta up` or `silta down`")):
         passwords = _passwords(home)
-        stopped = [name for name in SERVERS if _running(home, name) is None]
+        stopped = [name for name in SERVERS if not _settled(home, name, passwords)]
         began = time.monotonic()
         if stopped:
             _download(stopped, progress)
@@ -137,8 +137,7 @@ def down(home: Path, progress: Progress = lambda _line: None, *, erase: bool = F
 def status(home: Path) -> tuple[ServerStatus, ...]:
     """Each server's state."""
     home = home.expanduser().resolve()
-    path = _folder(home) / "ports.json"
-    kept: dict[str, int] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    kept = _kept_ports(home)
     return tuple(_status(home, name, kept.get(name)) for name in SERVERS)
 
 
@@ -158,6 +157,22 @@ def _pid_file(home: Path, name: str) -> Path:
 def _running(home: Path, name: str) -> Running | None:
     running = Running.load(_pid_file(home, name))
     return running if running and running.process() else None
+
+
+def _settled(home: Path, name: str, passwords: dict[str, str]) -> bool:
+    """Whether a server runs. One that was killed a moment ago still has its pid and even its port, but answers nothing: it gets time to end."""
+    running = _running(home, name)
+    if running is None:
+        return False
+    kept = _kept_ports(home)
+    wait_until(lambda: running.process() is None or _ready(name, kept, passwords), 2)
+    return running.process() is not None
+
+
+def _kept_ports(home: Path) -> dict[str, int]:
+    path = _folder(home) / "ports.json"
+    kept: dict[str, int] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return kept
 
 
 def _passwords(home: Path) -> dict[str, str]:
@@ -218,7 +233,7 @@ def _await_answers(home: Path, chosen: dict[str, int], passwords: dict[str, str]
 
 
 def _ready(name: str, chosen: dict[str, int], passwords: dict[str, str]) -> bool:
-    if not ports.answers(chosen[name]):
+    if not ports.answers(chosen.get(name, 0)):
         return False
     if name == "kafka":
         return kafka.ready(f"127.0.0.1:{chosen['kafka']}", passwords["kafka"])

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from hub.errors import FatalError
-from ops.stack.processes import save_private
+from ops.stack.processes import save_private, wait_until
 
 __all__ = ["answers", "free", "keep"]
 
@@ -39,7 +39,8 @@ def keep(path: Path, names: Iterable[str], progress: Callable[[str], None]) -> d
     """A free port for each name: the one kept at this path if it is still free, else a new one, which is then kept."""
     kept: dict[str, int] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for name in names:
-        if name in kept and free(kept[name]):
+        # A server that was killed keeps its port a moment longer than its pid.
+        if name in kept and wait_until(lambda port=kept[name]: free(port), 2):  # type: ignore[misc]
             continue
         chosen = _choose(set(kept.values()))
         if name in kept:
