@@ -16,11 +16,11 @@ from importlib import resources
 from typing import Any
 
 import fastavro
-from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
+from fastavro.schema import SchemaParseException, UnknownType, fingerprint, parse_schema, to_parsing_canonical_form
 
 from hub.errors import FatalError, Fault, RecordError
 
-__all__ = ["Schema", "Wire", "by_fingerprint", "decode", "encode", "schema", "schema_names", "schema_text"]
+__all__ = ["Schema", "Wire", "by_fingerprint", "decode", "encode", "is_schema", "schema", "schema_names", "schema_text"]
 
 _MAGIC = 0
 _HEADER = struct.Struct(">bI")
@@ -55,6 +55,15 @@ def schema(name: str) -> Schema:
     raw = json.loads(schema_text(name))
     digest = bytes.fromhex(fingerprint(to_parsing_canonical_form(raw), "SHA-256"))
     return Schema(name, digest, parse_schema(raw))
+
+
+def is_schema(raw: Any) -> bool:
+    """Whether parsed JSON is an Avro schema."""
+    try:
+        parse_schema(raw)
+    except (SchemaParseException, UnknownType, KeyError, TypeError, ValueError, AttributeError):
+        return False
+    return True
 
 
 @cache

@@ -11,10 +11,14 @@ from uuid import UUID, uuid4
 from psycopg.types.json import Jsonb
 
 from hub.database import Connection
-from hub.errors import Fault
+from hub.errors import Fault, RequestError
 from hub.planning import Consignment
 
-__all__ = ["ListedError", "Opened", "Outcome", "close_part", "list_errors", "open_delivery", "outcome_of"]
+__all__ = ["ListedError", "Opened", "Outcome", "ReusedNameError", "close_part", "list_errors", "open_delivery"]
+
+
+class ReusedNameError(RequestError):
+    """Other bytes came under a name that stands for one document for good."""
 
 
 @dataclass(slots=True)
@@ -31,6 +35,14 @@ class Outcome:
     denied: int = 0
     """Facts that no agreement, statute or consent lets through."""
     errors: list[Fault] = field(default_factory=list)
+
+    def add(self, part: Outcome) -> None:
+        """Count another part of the same delivery in."""
+        self.items = max(self.items, part.items)
+        self.admitted += part.admitted
+        self.unchanged += part.unchanged
+        self.denied += part.denied
+        self.errors += part.errors
 
     def as_json(self) -> dict[str, Any]:
         """For answers and outcome files."""
@@ -59,17 +71,30 @@ class ListedError:
     last_at: datetime
 
 
-def open_delivery(connection: Connection, source: str, item: bytes, *, content: bytes, stamp: str, at: datetime) -> Opened:
+def open_delivery(
+    connection: Connection,
+    source: str,
+    item: bytes,
+    *,
+    content: bytes,
+    stamp: str,
+    at: datetime,
+    repeats: bool = True,
+    replaceable: bool = True,
+) -> Opened:
     """Note that bytes arrived under a name, in the caller's transaction.
 
-    The same bytes again are done already when all of them was admitted, or when it is the same sending (`stamp`). A delivery that was interrupted goes on
-    under its own id, so that its decisions are the same ones.
+    The same bytes again are done already when all of them was admitted, or when it is the same sending (`stamp`), unless such `repeats` are sendings of
+    their own. A delivery that was interrupted goes on under its own id, so that its decisions are the same ones. Raises `ReusedNameError` for other bytes
+    under a name that is not `replaceable`.
     """
     row = connection.execute(
         "SELECT delivery_id, content, stamp, closed, complete, outcome FROM delivery WHERE source = %s AND item = %s FOR UPDATE",
         (source, item),
     ).fetchone()
-    if row is not None and row[1] == content:
+    if row is not None and row[1] != content and not replaceable:
+        raise ReusedNameError(Fault("", "idempotency_key_reused", "this key was used for another document: choose a new one"))
+    if row is not None and row[1] == content and repeats:
         delivery_id, _, last_stamp, closed, complete, outcome = row
         if closed and (complete or last_stamp == stamp):
             return Opened(delivery_id, done=_outcome(delivery_id, outcome))
@@ -122,12 +147,6 @@ def close_part(connection: Connection, part: Consignment, outcome: Outcome, at: 
             "ON CONFLICT (source, item) DO UPDATE SET next = excluded.next, epoch = source_position.epoch + 1",
             (source, part.item, part.next),
         )
-
-
-def outcome_of(connection: Connection, source: str, item: bytes) -> Outcome:
-    """What became of the last delivery under a name."""
-    row = connection.execute("SELECT delivery_id, outcome FROM delivery WHERE source = %s AND item = %s", (source, item)).fetchall()[0]
-    return _outcome(row[0], row[1])
 
 
 def list_errors(connection: Connection, sources: Sequence[str]) -> list[ListedError]:

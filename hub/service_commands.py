@@ -10,7 +10,7 @@ from typing import Any
 
 from hub import logs, settings
 
-__all__ = ["connectors", "relay", "worker"]
+__all__ = ["api", "connectors", "relay", "worker"]
 
 
 def worker() -> None:
@@ -46,6 +46,15 @@ def relay() -> None:
     loaded = _settings()
     start(loaded)
     run_relay(loaded, _until_stopped(), lambda: _ready("relay"))
+
+
+def api() -> None:
+    """Serve partners over HTTP: documents, consents, timelines, reads."""
+    from hub.delivery.api import run_api
+    from hub.start import start
+
+    hub = start(_settings())
+    run_api(hub, lambda address: _ready("api", address=address))
 
 
 def _settings() -> settings.Settings:

@@ -32,8 +32,18 @@ class Received:
     parts: tuple[Consignment, ...]
 
 
-def receive(intake: Intake, source: Source, *, item: bytes, body: bytes, stamp: str, whole: bool = True) -> Received | None:
-    """Open the delivery and parse it, in one transaction.
+def receive(
+    intake: Intake,
+    source: Source,
+    *,
+    item: bytes,
+    body: bytes,
+    stamp: str,
+    whole: bool = True,
+    repeats: bool = True,
+    replaceable: bool = True,
+) -> Received | None:
+    """Open the delivery (see `open_delivery`) and parse it, in one transaction.
 
     What can't be read at all goes to quarantine, unless it may not be `whole` yet: then None, and nothing was noted.
     """
@@ -41,7 +51,9 @@ def receive(intake: Intake, source: Source, *, item: bytes, body: bytes, stamp: 
     connection = intake.slot.connection
     with connection.transaction() as transaction:
         content = intake.keyring.content(b"body", body)
-        opened = deliveries.open_delivery(connection, source.id, item, content=content, stamp=stamp, at=at)
+        opened = deliveries.open_delivery(
+            connection, source.id, item, content=content, stamp=stamp, at=at, repeats=repeats, replaceable=replaceable
+        )
         if opened.done is not None:
             return Received(item, opened, ())
         delivery = source.parse(body, source=source.id, partner=source.partner, today=at.date())
@@ -54,20 +66,25 @@ def receive(intake: Intake, source: Source, *, item: bytes, body: bytes, stamp: 
 
 
 def take_in(intake: Intake, received: list[Received]) -> list[Outcome]:
-    """Take everything in, as few transactions as the parts' size allows; the outcome of each, durable."""
-    waiting: list[Consignment] = []
+    """Take everything in, in as few transactions as the parts' size allows; the outcome of each, durable."""
+    outcomes = [one.opened.done or Outcome(one.opened.delivery_id) for one in received]
+    waiting: list[tuple[Consignment, Outcome]] = []
     size = 0
-    for part in (part for one in received for part in one.parts):
-        if waiting and size + len(part.delivery.drafts) > PART:
-            intake.admit(waiting)
-            waiting, size = [], 0
-        waiting.append(part)
-        size += len(part.delivery.drafts)
+    for one, outcome in zip(received, outcomes, strict=True):
+        for part in one.parts:
+            if waiting and size + len(part.delivery.drafts) > PART:
+                _admit(intake, waiting)
+                waiting, size = [], 0
+            waiting.append((part, outcome))
+            size += len(part.delivery.drafts)
+    _admit(intake, waiting)
+    return outcomes
+
+
+def _admit(intake: Intake, waiting: list[tuple[Consignment, Outcome]]) -> None:
     if waiting:
-        intake.admit(waiting)
-    connection = intake.slot.connection
-    with connection.transaction():
-        return [one.opened.done or deliveries.outcome_of(connection, intake.slot.source, one.item) for one in received]
+        for part, (_, outcome) in zip(intake.admit([part for part, _ in waiting]), waiting, strict=True):
+            outcome.add(part)
 
 
 def _parts(delivery: Delivery, item: bytes, opened: Opened) -> Iterator[Consignment]:

@@ -11,7 +11,7 @@ from hub.errors import FatalError
 from hub.settings import Settings
 from hub.streams.positions import POSITION_TABLE
 
-__all__ = ["activate_build", "active_build", "create_build", "drop_build", "ensure_build"]
+__all__ = ["activate_build", "active_build", "create_build", "drop_build", "ensure_build", "other_builds"]
 
 _FIRST = "build_1"
 
@@ -49,6 +49,14 @@ def activate_build(connection: Connection, name: str) -> str:
     before = active_build(connection)
     connection.execute("UPDATE active_build SET build = %s", (name,))
     return before
+
+
+def other_builds(connection: Connection) -> list[str]:
+    """Builds that are not the active one: left by an earlier rebuild."""
+    rows = connection.execute(
+        "SELECT nspname FROM pg_namespace WHERE nspname ~ '^build_[0-9]+$' AND nspname <> (SELECT build FROM active_build)"
+    ).fetchall()
+    return [name for (name,) in rows]
 
 
 def drop_build(connection: Connection, name: str) -> None:
