@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -71,6 +72,9 @@ def run_api(hub: Hub, ready: Callable[[str], None]) -> None:
         uvicorn.Config(create_app(hub), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=10),
         lambda: ready(address),
     )
+    # uvicorn ends in good order and then raises the signal again, for whoever stood behind it: a stop that was asked for is no failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     server.run([listening])
 
 

@@ -45,7 +45,7 @@ def guard(settings: Settings) -> None:
         configs = _configs(admin, [ConfigResource(ResourceType.TOPIC, name) for name in names if name in cluster.topics])
         for name, topic in names.items():
             if name not in cluster.topics:
-                faults.append(f"topic {name} is missing: run `silta topics create`")
+                faults.append(f"topic {name} is missing: let this user create topics, or create it")
                 continue
             replicas = min(len(partition.replicas) for partition in cluster.topics[name].partitions.values())
             faults += _topic_faults(settings, name, topic, replicas, configs[name])
