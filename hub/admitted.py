@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from psycopg.rows import dict_row
+
 from hub.database import Connection
 from hub.planning import Admitted, Event
 from hub.vault import KeyClass
@@ -39,13 +41,14 @@ class ContendedError(Exception):
 
 def select_facts(connection: Connection, refs: Collection[bytes]) -> list[Admitted]:
     """The admitted facts that these references name, and every fact under them."""
-    rows = connection.execute(
+    cursor = connection.cursor(row_factory=dict_row)
+    rows = cursor.execute(
         f"WITH RECURSIVE found AS (SELECT {_FACT_COLUMNS} FROM snapshot WHERE fact_ref = ANY(%(refs)s) OR parent_ref = ANY(%(refs)s) "  # noqa: S608 - constants
         "UNION SELECT s.fact_ref, s.parent_ref, s.type, s.category, s.event_id, s.content, s.source_version, s.kept_when_omitted, s.key_class "
         f"FROM snapshot s JOIN found ON s.parent_ref = found.fact_ref) SELECT {_FACT_COLUMNS} FROM found",
         {"refs": list(refs)},
     ).fetchall()
-    return [Admitted(*facts, key_class=KeyClass(name)) for *facts, name in rows]
+    return [Admitted(**row | {"key_class": KeyClass(row["key_class"])}) for row in rows]
 
 
 def claim_events(
@@ -100,13 +103,12 @@ def claim_events(
 
 def settle_published(connection: Connection, event_ids: Collection[bytes]) -> None:
     """These events are in the topic: their facts become the admitted ones, the last of each chain counting."""
+    updates = ", ".join(f"{column} = excluded.{column}" for column in _FACT_COLUMNS.split(", ")[1:])
     connection.execute(
-        "WITH done AS (UPDATE claim SET state = 'published' WHERE event_id = ANY(%s) AND state = 'claimed' RETURNING *) "
-        f"INSERT INTO snapshot ({_FACT_COLUMNS}) SELECT {_FACT_COLUMNS} FROM done "  # noqa: S608 - constants
+        "WITH done AS (UPDATE claim SET state = 'published' WHERE event_id = ANY(%s) AND state = 'claimed' RETURNING *) "  # noqa: S608 - constants
+        f"INSERT INTO snapshot ({_FACT_COLUMNS}) SELECT {_FACT_COLUMNS} FROM done "
         "WHERE NOT EXISTS (SELECT FROM done later WHERE later.fact_ref = done.fact_ref AND later.predecessor = done.event_id) ORDER BY fact_ref "
-        "ON CONFLICT (fact_ref) DO UPDATE SET parent_ref = excluded.parent_ref, type = excluded.type, category = excluded.category, "
-        "event_id = excluded.event_id, content = excluded.content, source_version = excluded.source_version, "
-        "kept_when_omitted = excluded.kept_when_omitted, key_class = excluded.key_class",
+        f"ON CONFLICT (fact_ref) DO UPDATE SET {updates}",
         (list(event_ids),),
     )
 

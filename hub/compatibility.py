@@ -67,26 +67,35 @@ def incompatibilities(writer: Any, reader: Any) -> list[str]:
 
 
 def _harms(node: Any, path: str, inside: tuple[str, ...]) -> Iterator[str]:
-    """Recursion crashes decoders (a 5 kB record suffices), an array of null takes no bytes an item, an enum without default breaks old readers."""
-    if isinstance(node, list):
-        for branch in node:
-            yield from _harms(branch, path, inside)
-    elif isinstance(node, str):
-        if node in inside:
-            yield f"{path}: {node} contains itself"
-    elif node["type"] == "record":
-        for field in node["fields"]:
-            yield from _harms(field["type"], f"{path}/{field['name']}", (*inside, *_full_names(node)))
-    elif node["type"] == "array":
-        if _is_empty(node["items"]):
+    """What could harm whoever decodes it, here and further in."""
+    for branch in _branches(node):
+        if isinstance(branch, str):
+            if branch in inside:
+                # A decoder that recurses is brought down by a record of 5 kB.
+                yield f"{path}: {branch} contains itself"
+            continue
+        if branch["type"] == "array" and _is_empty(branch["items"]):
             yield f"{path}: an array of null could be of any length in no bytes"
-        yield from _harms(node["items"], path, inside)
-    elif node["type"] == "map":
-        yield from _harms(node["values"], path, inside)
-    elif node["type"] == "enum" and "default" not in node:
-        yield f"{path}: give the enum a default symbol, for readers that do not know a new one"
-    elif isinstance(node["type"], dict | list):
-        yield from _harms(node["type"], path, inside)
+        if branch["type"] == "enum" and "default" not in branch:
+            yield f"{path}: give the enum a default symbol, for readers that do not know a new one"
+        names = (*inside, *_full_names(branch)) if branch["type"] == "record" else inside
+        for step, child in _children(branch):
+            yield from _harms(child, path + step, names)
+
+
+def _branches(node: Any) -> list[Any]:
+    """The types that a value may have, out of unions and of types within types."""
+    if isinstance(node, list):
+        return [inner for branch in node for inner in _branches(branch)]
+    if isinstance(node, dict) and isinstance(node["type"], dict | list):
+        return _branches(node["type"])
+    return [node]
+
+
+def _children(node: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The types inside a type, each with its step in a path."""
+    fields = [(f"/{field['name']}", field["type"]) for field in node.get("fields", ())]
+    return fields + [("", node[part]) for part in ("items", "values") if part in node]
 
 
 def _is_empty(node: Any) -> bool:
@@ -97,7 +106,7 @@ def _is_empty(node: Any) -> bool:
         return node == "null"
     if node["type"] == "record":
         return all(_is_empty(field["type"]) for field in node["fields"])
-    return node["type"] == "null" or (node["type"] == "fixed" and node["size"] == 0)
+    return bool(node["type"] == "null" or (node["type"] == "fixed" and node["size"] == 0))
 
 
 def _full_names(node: Mapping[str, Any]) -> tuple[str, str]:
@@ -108,16 +117,12 @@ def _full_names(node: Mapping[str, Any]) -> tuple[str, str]:
 def _named(node: Any) -> dict[str, Any]:
     """Every named type of a schema, by its name without namespace."""
     found: dict[str, Any] = {}
-    if isinstance(node, list):
-        for branch in node:
-            found |= _named(branch)
-    elif isinstance(node, dict):
-        if "name" in node and node["type"] in {"record", "enum", "fixed"}:
-            found[str(node["name"]).rsplit(".", 1)[-1]] = node
-        for child in (*(field["type"] for field in node.get("fields", ())), node.get("items"), node.get("values")):
-            found |= _named(child)
-        if isinstance(node["type"], dict | list):
-            found |= _named(node["type"])
+    for branch in _branches(node):
+        if isinstance(branch, dict):
+            if "name" in branch:
+                found[str(branch["name"]).rsplit(".", 1)[-1]] = branch
+            for _, child in _children(branch):
+                found |= _named(child)
     return found
 
 

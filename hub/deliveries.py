@@ -84,9 +84,9 @@ def open_delivery(
 ) -> Opened:
     """Note that bytes arrived under a name, in the caller's transaction.
 
-    The same bytes again are done already when all of them was admitted, or when it is the same sending (`stamp`), unless such `repeats` are sendings of
-    their own. A delivery that was interrupted goes on under its own id, so that its decisions are the same ones. Raises `ReusedNameError` for other bytes
-    under a name that is not `replaceable`.
+    The same bytes again are done already when all of them was admitted, or when it is the same sending (`stamp`), unless such `repeats` are
+    sendings of their own. A delivery that was interrupted goes on under its own id, so that its decisions are the same ones. Raises
+    `ReusedNameError` for other bytes under a name that is not `replaceable`.
     """
     row = connection.execute(
         "SELECT delivery_id, content, stamp, closed, complete, outcome FROM delivery WHERE source = %s AND item = %s FOR UPDATE",

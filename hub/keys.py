@@ -31,8 +31,8 @@ def ensure_keys(connection: Connection, keyring: Keyring, wanted: Iterable[tuple
     if missing:
         rows = [(identity, key_class, uuid4()) for identity, key_class in missing]
         connection.execute(
-            "INSERT INTO dek (identity, class, key_id, wrapped, epoch) SELECT * FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::bytea[], %s::int[]) "
-            "ON CONFLICT (identity, class) DO NOTHING",
+            "INSERT INTO dek (identity, class, key_id, wrapped, epoch) "
+            "SELECT * FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::bytea[], %s::int[]) ON CONFLICT (identity, class) DO NOTHING",
             (
                 [identity for identity, _, _ in rows],
                 [key_class.value for _, key_class, _ in rows],
@@ -53,7 +53,8 @@ def keys_by_id(connection: Connection, keyring: Keyring, key_ids: Iterable[UUID]
 
 def _select(connection: Connection, keyring: Keyring, pairs: list[tuple[UUID, KeyClass]]) -> dict[tuple[UUID, KeyClass], DataKey]:
     rows = connection.execute(
-        "SELECT identity, class, key_id, wrapped, epoch FROM dek JOIN unnest(%s::uuid[], %s::text[]) AS wanted (identity, class) USING (identity, class)",
+        "SELECT identity, class, key_id, wrapped, epoch FROM dek "
+        "JOIN unnest(%s::uuid[], %s::text[]) AS wanted (identity, class) USING (identity, class)",
         ([identity for identity, _ in pairs], [key_class.value for _, key_class in pairs]),
     ).fetchall()
     return {

@@ -1,4 +1,7 @@
-"""The lock between deliveries and whatever must bind at once. Deliveries share a client's lock until their last byte has left; a withdrawal takes it alone."""
+"""The lock between deliveries and whatever must bind at once.
+
+Deliveries share a client's lock until their last byte has left; a withdrawal takes it alone.
+"""
 
 from __future__ import annotations
 

@@ -62,8 +62,9 @@ class Relay:
             if not self.connection.execute("SELECT FROM relay WHERE epoch = %s FOR UPDATE", (self.epoch,)).fetchall():
                 raise FatalError("another relay has taken over")
             self.connection.execute(
-                "UPDATE outbox SET change_no = numbered.no FROM (SELECT id, nextval('outbox_change_no') AS no FROM unnest(%s::bigint[]) AS ids (id) ORDER BY id) "
-                "AS numbered WHERE outbox.id = numbered.id AND change_no IS NULL",
+                "UPDATE outbox SET change_no = numbered.no FROM ("
+                "SELECT id, nextval('outbox_change_no') AS no FROM unnest(%s::bigint[]) AS ids (id) ORDER BY id"
+                ") AS numbered WHERE outbox.id = numbered.id AND change_no IS NULL",
                 ([row[0] for row in rows],),
             )
         return len(rows)

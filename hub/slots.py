@@ -87,7 +87,8 @@ class Slot:
 
     def _restart(self) -> None:
         self.epoch: int = self.connection.execute(
-            "INSERT INTO slot (source, slot, epoch) VALUES (%s, %s, 1) ON CONFLICT (source, slot) DO UPDATE SET epoch = slot.epoch + 1 RETURNING epoch",
+            "INSERT INTO slot (source, slot, epoch) VALUES (%s, %s, 1) "
+            "ON CONFLICT (source, slot) DO UPDATE SET epoch = slot.epoch + 1 RETURNING epoch",
             (self.source, self.number),
         ).fetchall()[0][0]
         self.connection.commit()

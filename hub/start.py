@@ -47,7 +47,8 @@ class Hub:
 def start(settings: Settings, *, patience: float = _PATIENCE_SECONDS) -> Hub:
     """Get ready, waiting `patience` seconds for servers that are away.
 
-    Raises `FatalError` for what only people can mend (unsafe topics, an unfinished network, a missing key file), `TransientError` when a server stays away.
+    Raises `FatalError` for what only people can mend (unsafe topics, an unfinished network, a missing key file), `TransientError` when a server
+    stays away.
     """
     network = networks.load(settings)
     keyring = open_keyring(settings.keys, create=settings.mode == "demo")

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-import psycopg
-
 from hub import deliveries
 from hub.connectors.base import Source
 from hub.database import Connection
@@ -43,26 +41,26 @@ def receive(
     repeats: bool = True,
     replaceable: bool = True,
 ) -> Received | None:
-    """Open the delivery (see `open_delivery`) and parse it, in one transaction.
+    """Parse it and open the delivery (see `open_delivery`), durably.
 
     What can't be read at all goes to quarantine, unless it may not be `whole` yet: then None, and nothing was noted.
     """
     at = intake.now()
     connection = intake.slot.connection
-    with connection.transaction() as transaction:
+    delivery = source.parse(body, source=source.id, partner=source.partner, today=at.date())
+    unreadable = bool(delivery.errors) and not delivery.drafts and not delivery.parents
+    if unreadable and not whole:
+        return None
+    with connection.transaction():
         content = intake.keyring.content(b"body", body)
         opened = deliveries.open_delivery(
             connection, source.id, item, content=content, stamp=stamp, at=at, repeats=repeats, replaceable=replaceable
         )
         if opened.done is not None:
             return Received(item, opened, ())
-        delivery = source.parse(body, source=source.id, partner=source.partner, today=at.date())
-        if delivery.errors and not delivery.drafts and not delivery.parents:
-            if not whole:
-                raise psycopg.Rollback(transaction)
+        if unreadable:
             _quarantine(intake, connection, source, opened, body, delivery, at)
-        return Received(item, opened, tuple(_parts(delivery, item, opened)))
-    return None
+    return Received(item, opened, tuple(_parts(delivery, item, opened)))
 
 
 def take_in(intake: Intake, received: list[Received]) -> list[Outcome]:

@@ -91,7 +91,7 @@ class _Server(uvicorn.Server):
 
 
 def _health() -> dict[str, str]:
-    """This process answers."""
+    """Whether the process answers."""
     return {"status": "ok"}
 
 

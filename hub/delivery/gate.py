@@ -81,7 +81,8 @@ class Gate:
     def answer(self, connection: Connection, partner: str, identifier: Identifier, purpose: str, request_id: str) -> Answer:
         """What `partner` may see of a client for `purpose`, in the caller's open transaction, which holds the client's lock until it ends.
 
-        An unknown client and one without a basis are answered alike. Raises `TransientError` if the read can't be put on record: then nothing may leave.
+        An unknown client and one without a basis are answered alike. Raises `TransientError` if the read can't be put on record: then nothing
+        may leave.
         """
         client = find_client(connection, self.register, self.hub.network, partner, identifier, purpose)
         stand_in = UUID(bytes=self.hub.keyring.name("unknown-client", identifier.value.encode())[:16])

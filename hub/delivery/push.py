@@ -47,7 +47,10 @@ class Pushes:
         self._starting = threading.Lock()
 
     def push(self, source: Source, body: bytes, key: str | None) -> tuple[Outcome, bool]:
-        """Take a document in and wait for its outcome. Raises `TransientError` when a server is away, `RequestError` for a key that was used otherwise."""
+        """Take a document in and wait for its outcome.
+
+        Raises `TransientError` when a server is away, `RequestError` for a key that was used for another document.
+        """
         with self._starting:
             if source.id not in self._lanes:
                 self._lanes[source.id] = _Lane(self._hub, source)

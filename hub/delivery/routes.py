@@ -118,7 +118,7 @@ async def push_document(
 
 @router.get("/errors", tags=["sources"])
 def query_errors(context: Shared, partner: Partner) -> models.ErrorsBody:
-    """This partner's error list. A fault leaves it with the next good sending under the same name."""
+    """The partner's error list. A fault leaves it with the next good sending under the same name."""
     own = [source.id for source in context.sources.values() if source.partner == partner]
     with context.transaction() as connection:
         listed = list_errors(connection, own)

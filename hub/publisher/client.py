@@ -37,7 +37,7 @@ class Message:
 
 
 def connection(settings: Settings) -> dict[str, Any]:
-    """librdkafka's settings for reaching the brokers."""
+    """Settings of librdkafka for reaching the brokers."""
     common: dict[str, Any] = {
         "bootstrap.servers": settings.kafka_bootstrap,
         "socket.connection.setup.timeout.ms": 5000,

@@ -110,7 +110,8 @@ class Register:
         clients = self._clients(connection, {identity: refs[ref] for identity, ref in made}, now)
         self._join(connection, clients, now)
         rows = connection.execute(
-            "SELECT p.person_ref, p.id, m.client FROM identity p JOIN membership m ON m.identity = p.id WHERE p.partner = %s AND p.person_ref = ANY(%s)",
+            "SELECT p.person_ref, p.id, m.client FROM identity p JOIN membership m ON m.identity = p.id "
+            "WHERE p.partner = %s AND p.person_ref = ANY(%s)",
             (partner, list(refs)),
         ).fetchall()
         by_ref = {ref: Known(identity, client, ref) for ref, identity, client in rows}
@@ -150,7 +151,8 @@ class Register:
 
     def _join(self, connection: Connection, clients: dict[UUID, UUID], now: datetime) -> None:
         connection.execute(
-            "INSERT INTO membership (identity, client, version) SELECT identity, client, 1 FROM unnest(%s::uuid[], %s::uuid[]) AS new (identity, client)",
+            "INSERT INTO membership (identity, client, version) "
+            "SELECT identity, client, 1 FROM unnest(%s::uuid[], %s::uuid[]) AS new (identity, client)",
             (list(clients), list(clients.values())),
         )
         form = codec.schema(topics.REGISTER_CHANGES.schema)

@@ -1,8 +1,8 @@
 """The timeline processor: events, consent changes and register changes become entries and what each of them rests on.
 
 What stands in the tables is a function of the *set* of records: repeats are dropped by id, and nothing depends on the order in which topics or
-partitions arrive. Whoever folds something of a person first locks the identity, then its client, so that of two transactions that bring the two halves
-of something, the later one sees both.
+partitions arrive. Whoever folds something of a person first locks the identity, then its client, so that of two transactions that bring two
+halves of something, the later one sees both.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Timeline:
         networks = [change for _, change in changes if "network" in change["change"]]
         sealed = [(record, change["change"]) for record, change in changes if "sealed" in change["change"]]
         await connection.execute(
-            f"SELECT pg_advisory_xact_lock{'' if networks else '_shared'}(%s)",  # noqa: S608 - constants
+            f"SELECT pg_advisory_xact_lock{'' if networks else '_shared'}(%s)",
             (_NETWORK_LOCK,),
         )
         before = await self._network(connection)

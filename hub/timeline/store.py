@@ -48,7 +48,7 @@ class Seen:
 
 
 def candidates(connection: Connection, client: UUID, recipient: str, purpose: str, at: datetime) -> tuple[list[Candidate], int]:
-    """The client's live entries that rest on something towards this recipient and purpose, oldest first; and how many live entries there are in all."""
+    """The client's live entries that rest on something towards this recipient and purpose, oldest first; and how many are live in all."""
     build = sql.Identifier(active_build(connection))
     live = _LIVE.format(build=build)
     rows = connection.execute(
@@ -85,7 +85,8 @@ def reads_of(connection: Connection, client: UUID, limit: int = 1000) -> list[Se
     build = sql.Identifier(active_build(connection))
     rows = connection.execute(
         sql.SQL(
-            "SELECT read_id, partner, purpose, at, outcome, entries, withheld, bases FROM {}.read WHERE client = %s ORDER BY at DESC, read_id LIMIT %s"
+            "SELECT read_id, partner, purpose, at, outcome, entries, withheld, bases FROM {}.read "
+            "WHERE client = %s ORDER BY at DESC, read_id LIMIT %s"
         ).format(build),
         (client, limit),
     ).fetchall()
