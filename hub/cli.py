@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("ops.stack.commands:logs", "Show the local servers' logs."),
     "connectors": ("hub.service_commands:connectors", "Take in what partners drop into their folders."),
     "api": ("hub.service_commands:api", "Serve partners over HTTP."),
+    "consent": ("hub.consent_commands:consent", "Record clients' answers to consent notices, and take consents back."),
     "credentials": ("hub.operator_commands:credentials", "Make and revoke partners' secrets for the API."),
     "rebuild": ("hub.operator_commands:rebuild", "Build the timeline anew from the topics, compare, and swap."),
     "digest": ("hub.operator_commands:digest", "Show the timeline's digest."),
