@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "api": ("hub.service_commands:api", "Serve partners over HTTP."),
     "consent": ("hub.consent_commands:consent", "Record clients' answers to consent notices, and take consents back."),
     "credentials": ("hub.operator_commands:credentials", "Make and revoke partners' secrets for the API."),
+    "quarantine": ("hub.quarantine_commands:quarantine", "Show what could not be read, and take it in after a fix."),
     "rebuild": ("hub.operator_commands:rebuild", "Build the timeline anew from the topics, compare, and swap."),
     "digest": ("hub.operator_commands:digest", "Show the timeline's digest."),
     "schemas": ("hub.schema_commands:schemas", "Check the Avro schemas."),

@@ -7,6 +7,7 @@ publishes it again, and consumers drop the repeat. (A `bigserial` as cursor woul
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ __all__ = ["Relay", "put", "run_relay"]
 _log = structlog.get_logger()
 _BATCH = 500
 _IDLE_SECONDS = 5.0
+_HOUSEKEEPING_SECONDS = 3600.0
 _LEADER = lock_number(b"relay")
 
 
@@ -70,8 +72,11 @@ class Relay:
         return len(rows)
 
 
-def run_relay(settings: Settings, stopping: threading.Event, ready: Callable[[], None]) -> None:
-    """Publish what waits in the outbox until `stopping` is set; goes on by itself after faults of PostgreSQL or Kafka."""
+def run_relay(settings: Settings, stopping: threading.Event, ready: Callable[[], None], keep_house: Callable[[], None]) -> None:
+    """Publish what waits in the outbox until `stopping` is set; goes on by itself after faults of PostgreSQL or Kafka.
+
+    There is one active relay, so it also does what must be done once an hour in all.
+    """
     while not stopping.is_set():
         try:
             with connect(settings, autocommit=True) as connection, DurableProducer(settings) as producer, reaching_database():
@@ -82,7 +87,11 @@ def run_relay(settings: Settings, stopping: threading.Event, ready: Callable[[],
                         return
                 connection.execute("LISTEN outbox")
                 ready()
+                kept = time.monotonic()
                 while not stopping.is_set():
+                    if time.monotonic() > kept:
+                        keep_house()
+                        kept = time.monotonic() + _HOUSEKEEPING_SECONDS
                     count = relay.relay_batch()
                     if count:
                         _log.info("outbox_relayed", count=count)

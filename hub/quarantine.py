@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from hub import codec, outbox, topics
 from hub.database import Connection
-from hub.errors import Fault
-from hub.vault import Keyring, seal
+from hub.errors import FatalError, Fault, RecordError
+from hub.publisher import read_all
+from hub.settings import Settings
+from hub.vault import Keyring, Sealed, seal, unseal
 
-__all__ = ["LARGEST", "destroy_expired_keys", "quarantine"]
+__all__ = ["LARGEST", "Kept", "destroy_expired_keys", "destroy_key", "kept", "quarantine", "reopen"]
 
 LARGEST = 900_000
 """Bytes. What is larger is not kept: its sender has it, and the error list says why it was refused."""
@@ -41,7 +45,7 @@ def quarantine(
     )
     if made.rowcount == 0:
         return
-    sealed = seal(key, body, (topics.QUARANTINE.name.encode(), quarantine_id.bytes))
+    sealed = seal(key, body, _bound_to(quarantine_id))
     value = {
         "quarantine_id": quarantine_id,
         "source": source,
@@ -52,6 +56,49 @@ def quarantine(
         "sealed": sealed.ciphertext,
     }
     outbox.put(connection, topics.QUARANTINE, [(quarantine_id.bytes, wire.encode(_FORM, value))])
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Something in quarantine whose key still exists."""
+
+    quarantine_id: UUID
+    source: str
+    faults: tuple[tuple[str, str], ...]
+    """Pointer and reason code."""
+    received_at: datetime
+    sealed: Sealed
+
+
+def kept(connection: Connection, settings: Settings, wire: codec.Wire) -> list[Kept]:
+    """What can still be opened, oldest first. Reads the topic from its start."""
+    alive = {row[0] for row in connection.execute("SELECT quarantine_id FROM quarantine_key").fetchall()}
+    found = {}
+    for _, value in read_all(settings, settings.topic_prefix + topics.QUARANTINE.name):
+        with suppress(RecordError):
+            one = wire.decode(_FORM, value)
+            if one["quarantine_id"] in alive:
+                faults = tuple((fault["pointer"], fault["code"]) for fault in one["faults"])
+                sealed = Sealed(one["nonce"], one["sealed"])
+                found[one["quarantine_id"]] = Kept(one["quarantine_id"], one["source"], faults, one["received_at"], sealed)
+    return sorted(found.values(), key=lambda one: one.received_at)
+
+
+def reopen(connection: Connection, keyring: Keyring, one: Kept) -> bytes:
+    """The bytes as they were received. Raises `RecordError` when they don't open, `FatalError` when the key is gone."""
+    row = connection.execute("SELECT wrapped, epoch FROM quarantine_key WHERE quarantine_id = %s", (one.quarantine_id,)).fetchone()
+    if row is None:
+        raise FatalError(f"{one.quarantine_id} was replayed before, or its 30 days are over")
+    return unseal(keyring.unwrap(row[0], one.quarantine_id, row[1]), one.sealed, _bound_to(one.quarantine_id))
+
+
+def destroy_key(connection: Connection, quarantine_id: UUID) -> None:
+    """Make it unreadable for ever, in the caller's transaction."""
+    connection.execute("DELETE FROM quarantine_key WHERE quarantine_id = %s", (quarantine_id,))
+
+
+def _bound_to(quarantine_id: UUID) -> tuple[bytes, ...]:
+    return (topics.QUARANTINE.name.encode(), quarantine_id.bytes)
 
 
 def destroy_expired_keys(connection: Connection, now: datetime) -> int:

@@ -40,12 +40,12 @@ def connectors() -> None:
 
 def relay() -> None:
     """Publish what waits in the outbox: consents, register changes, network rules. A second one stands by."""
+    from hub.housekeeping import keep_house
     from hub.outbox import run_relay
     from hub.start import start
 
-    loaded = _settings()
-    start(loaded)
-    run_relay(loaded, _until_stopped(), lambda: _ready("relay"))
+    hub = start(_settings())
+    run_relay(hub.settings, _until_stopped(), lambda: _ready("relay"), lambda: keep_house(hub))
 
 
 def api() -> None:
