@@ -4,12 +4,13 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check format lock setup clean
+.PHONY: help demo test check docs format lock setup clean
 
 help:
 	@echo "make demo    the whole hub on this machine, servers included"
 	@echo "make test    the test suite"
 	@echo "make check   format, lint, types, schemas"
+	@echo "make docs    the documentation, into build/docs"
 	@echo "make setup   install into .venv, with the developers' tools"
 	@echo "make format  format and sort the code"
 	@echo "make lock    resolve the requirements again"
@@ -27,6 +28,9 @@ check: setup
 	@$(BIN)/ruff check --quiet . && echo "lint     ok"
 	@$(BIN)/mypy --no-error-summary && echo "types    ok"
 	@$(BIN)/silta schemas check
+
+docs: setup
+	@$(BIN)/python -m mkdocs build --quiet --strict --site-dir build/docs && echo "build/docs/index.html"
 
 setup:
 	@sh ops/setup.sh dev
