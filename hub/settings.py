@@ -90,7 +90,9 @@ def load(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        lines = [f"  {_variable(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}" for fault in error.errors(include_input=False)]
+        lines = [
+            f"  {_variable(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}" for fault in error.errors(include_input=False)
+        ]
         missing = any(fault["type"] == "missing" for fault in error.errors(include_input=False))
         advice = (
             f"\nStart local servers with `silta up`, or give your own by {', '.join(SERVER_VARIABLES)}."
