@@ -8,6 +8,7 @@ partner's data in clear: it is the partner's own, and readable to it and the hub
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
@@ -17,10 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from hub.errors import FatalError, TransientError
 
 __all__ = ["DropFolder", "DroppedFile"]
 
+_log = structlog.get_logger()
+_LONGEST_NAME = 200
+"""Bytes; file systems take 255."""
 _SETTLED_SECONDS = 1.0
 _SURELY_WHOLE_SECONDS = 5.0
 _LARGEST = 64 * 1024 * 1024
@@ -45,6 +51,7 @@ class DropFolder:
         self._suffix = suffix
         self._keep = keep
         self._clock = clock
+        self._warned: set[str] = set()
         try:
             for folder in (path, path / "outcome", *([path / "done"] if keep else [])):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -76,6 +83,11 @@ class DropFolder:
         try:
             # Never through a link that was put in the file's place, and never a pipe that would wait for ever.
             descriptor = os.open(self._path / file.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except PermissionError:
+            if file.stamp not in self._warned:
+                self._warned.add(file.stamp)
+                _log.warning("file_not_readable", folder=str(self._path), remedy="let the hub's user read the files of its drop folders")
+            return None
         except OSError:
             return None
         with os.fdopen(descriptor, "rb") as opened:
@@ -88,9 +100,10 @@ class DropFolder:
     def acknowledge(self, file: DroppedFile, outcome: Mapping[str, Any]) -> None:
         """Leave the outcome, then delete the file or move it to `done/`. A file that was replaced meanwhile stays for the next round."""
         try:
-            draft = self._path / "outcome" / f".{file.name}.tmp"
+            name = _short(file.name)
+            draft = self._path / "outcome" / f".{name}.tmp"
             draft.write_text(json.dumps(outcome, ensure_ascii=False, indent=2) + "\n", "utf-8")
-            draft.replace(self._path / "outcome" / f"{file.name}.json")
+            draft.replace(self._path / "outcome" / f"{name}.json")
             path = self._path / file.name
             if _same(path, file.stamp):
                 if self._keep:
@@ -101,6 +114,12 @@ class DropFolder:
             raise TransientError(
                 f"the drop folder {self._path} can't be written: {error.strerror}; free some space or mend its rights"
             ) from error
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for an ending; a longer one is cut, and told apart by its hash."""
+    raw = os.fsencode(name)
+    return name if len(raw) <= _LONGEST_NAME else f"{os.fsdecode(raw[:_LONGEST_NAME])}-{hashlib.sha256(raw).hexdigest()[:12]}"
 
 
 def _same(path: Path, stamp: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -85,7 +86,7 @@ def take_files(intake: Intake, source: Source, folder: DropFolder) -> int:
         for file in files:
             body = folder.read(file)
             if body is not None:
-                item = intake.keyring.name("file", source.id.encode(), file.name.encode())
+                item = intake.keyring.name("file", source.id.encode(), os.fsencode(file.name))
                 one = receive(intake, source, item=item, body=body, stamp=file.stamp, whole=file.surely_whole)
                 if one is not None:
                     received.append(one)

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -17,6 +18,7 @@ from hub.connectors.catalogue import read_sources
 from hub.database import open_pool, reaching_database
 from hub.delivery.context import Context, Shared
 from hub.delivery.gate import Decide, Gate
+from hub.delivery.locked import Connection
 from hub.delivery.problems import install
 from hub.delivery.push import Pushes
 from hub.delivery.routes import router
@@ -24,10 +26,18 @@ from hub.errors import FatalError
 from hub.publisher import DurableProducer
 from hub.start import Hub
 
-__all__ = ["create_app", "run_api"]
+__all__ = ["SERVING", "create_app", "run_api"]
 
 _CONNECTIONS = 16
 """Each delivery in flight holds one."""
+SERVING: dict[str, Any] = {
+    "http": Connection,
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    "timeout_graceful_shutdown": 10,
+}
+"""uvicorn's settings: `Connection` is what makes a delivery's lock last until its last byte has left."""
 _DESCRIPTION = "Partner systems send documents, record consents, and read what they may see of a client's shared timeline."
 
 
@@ -69,7 +79,7 @@ def run_api(hub: Hub, ready: Callable[[str], None]) -> None:
         ) from error
     address = f"http://{settings.api_host}:{listening.getsockname()[1]}"
     server = _Server(
-        uvicorn.Config(create_app(hub), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=10),
+        uvicorn.Config(create_app(hub), **SERVING),
         lambda: ready(address),
     )
     # uvicorn ends in good order and then raises the signal again, for whoever stood behind it: a stop that was asked for is no failure.

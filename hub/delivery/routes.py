@@ -17,8 +17,8 @@ from hub import consents
 from hub.deliveries import list_errors
 from hub.delivery import models
 from hub.delivery.context import Auditing, Context, Partner, Shared
-from hub.delivery.gate import Entry
-from hub.delivery.locked import LockedAnswer, answer_under_lock
+from hub.delivery.gate import Answer, Entry
+from hub.delivery.locked import answer_under_lock
 from hub.delivery.lookup import parse_identifier
 from hub.delivery.problems import Problem
 from hub.delivery.strict import DOCUMENT_LIMIT, StrictRoute, read_body
@@ -42,9 +42,11 @@ async def query_timeline(body: models.TimelineQuery, context: Shared, partner: P
         raise Problem(422, Fault("/purpose", "unknown_purpose", f"name a purpose of the network: {known}"))
     identifier = _identifier(context, body.identifier)
     request_id = x_request_id or uuid4().hex
-    answer, lock = await run_in_threadpool(answer_under_lock, context, partner, identifier, body.purpose, request_id)
-    shown = models.AnswerBody(record=answer.read_id, purpose=body.purpose, entries=[_entry(context, entry) for entry in answer.entries])
-    return LockedAnswer(shown, lock)
+
+    def render(answer: Answer) -> models.AnswerBody:
+        return models.AnswerBody(record=answer.read_id, purpose=body.purpose, entries=[_entry(context, entry) for entry in answer.entries])
+
+    return await run_in_threadpool(answer_under_lock, context, partner, identifier, body.purpose, request_id, render)
 
 
 @router.post("/consents", response_model=models.ConsentBody, status_code=201, tags=["consents"])
