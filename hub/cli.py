@@ -19,6 +19,7 @@ from hub.errors import SiltaError
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("ops.demo.command:demo", "Play a year of invented clients through the whole hub, servers included."),
     "up": ("ops.stack.commands:up", "Start Kafka, schema registry and PostgreSQL on this machine."),
     "down": ("ops.stack.commands:down", "Stop what `silta up` started; the data stays."),
     "status": ("ops.stack.commands:status", "Show the local servers: state, address, process, memory, data."),

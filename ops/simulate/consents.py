@@ -51,7 +51,10 @@ _KINDS = ("all", "all", "all", "all", "some", "some", "refuse", "request", "neve
 
 
 def answers(people: Iterable[Person], students: frozenset[int], seed: int) -> tuple[Answer, ...]:
-    """At most one answer a person; every kind occurs among the first nine. Students are asked by OSAO or the city in turn, the others by the city."""
+    """At most one answer a person; every kind occurs among the first nine.
+
+    Students are asked by OSAO, which would disclose their data, the others by the city.
+    """
     dice = Random(f"{seed}/consents")  # noqa: S311 - repeatable on purpose
     found = []
     for person in people:
@@ -61,7 +64,7 @@ def answers(people: Iterable[Person], students: frozenset[int], seed: int) -> tu
         language, channel = dice.choice(("fi", "fi", "sv", "en")), dice.choice(("face_to_face", "online", "paper"))
         if kind == "never":
             continue
-        asked_by = "osao" if person.number in students and dice.random() < 0.5 else "oulu-city"  # noqa: PLR2004 - a coin
+        asked_by = "osao" if person.number in students else "oulu-city"
         answer: Literal["give", "refuse", "request"] = "refuse" if kind == "refuse" else "request" if kind == "request" else "give"
         items = _FORM if kind != "some" else _some(dice)
         found.append(Answer(person.number, consent_id, asked_by, answer, language, items, channel))
