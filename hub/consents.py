@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 from uuid import UUID, uuid4
 
 from consent import store
 from consent.choices import Act, Choice
-from consent.errors import ConsentConflictError, ConsentError, UnknownConsentError
-from consent.model import ConsentItem, ConsentRecord, Notice
-from consent.records import to_text
+from consent.errors import ConsentConflictError, ConsentError, TamperedRecordError, UnknownConsentError
+from consent.model import ConsentItem, ConsentRecord, Notice, State
 from consent.service import ConsentService
 from hub import codec, keys, outbox, topics
+from hub.consent_change import seal_record
 from hub.database import Connection
 from hub.drafts import Identifier
-from hub.errors import Fault, RequestError
+from hub.errors import FatalError, Fault, RequestError
 from hub.locks import lock_alone
 from hub.register.store import Register
 from hub.start import Hub
-from hub.streams.timeline import consent_record_bound_to
-from hub.vault import KeyClass, seal
+from hub.vault import KeyClass
 
 __all__ = ["Answering", "ConflictError", "NotFoundError", "Wish", "consents_of", "record_answer", "withdraw"]
 
 _FORM = codec.schema(topics.CONSENT_CHANGES.schema)
 Answering = Literal["give", "refuse", "request"]
+_T = TypeVar("_T")
 
 
 class ConflictError(RequestError):
@@ -49,12 +49,28 @@ class Wish:
 
 
 def record_answer(
-    hub: Hub, connection: Connection, partner: str, identifier: Identifier, consent_id: UUID, answer: Answering, wish: Wish, act: Act
+    hub: Hub,
+    connection: Connection,
+    partner: str,
+    identifier: Identifier,
+    consent_id: UUID,
+    answer: Answering,
+    wish: Wish,
+    act: Act,
+    *,
+    dated: bool = True,
 ) -> ConsentRecord:
-    """Record a client's answer, in the caller's transaction. Makes the client known to the register. Raises `RequestError` with pointers."""
+    """Record a client's answer, in the caller's transaction. Makes the client known to the register. Raises `RequestError` with pointers.
+
+    Not `dated`: the act's time is only that of its arrival, so the same answer again is that of the first arrival.
+    """
     register = Register(hub.keyring, hub.wire, hub.now)
     person = register.ensure(connection, partner, [(identifier,)])[(identifier,)]
     identities = _lock_client(connection, register, person.client)
+    first = None if dated else _translated(lambda: _answered(connection, consent_id, answer))
+    if first is not None:
+        valid_from = first.valid_from if wish.valid_from == act.occurred_at else wish.valid_from
+        wish, act = replace(wish, valid_from=valid_from), replace(act, occurred_at=first.occurred_at)
     choice = Choice(person.identity, wish.notice, wish.items, (partner,), wish.valid_from, wish.valid_until)
     service = _service(hub, connection)
     acts: dict[Answering, Callable[[], ConsentRecord]] = {
@@ -71,7 +87,7 @@ def withdraw(hub: Hub, connection: Connection, partner: str, consent_id: UUID, a
     Any partner that serves the client may take it (GDPR 7(3): as easy as giving). Raises `NotFoundError` for another's client.
     """
     register = Register(hub.keyring, hub.wire, hub.now)
-    known = store.history(connection, consent_id)
+    known = _translated(lambda: store.history(connection, consent_id))
     client = _client(connection, partner, known[-1].subject) if known else None
     if client is None:
         raise NotFoundError(Fault("/consent_id", "unknown_consent", "there is no such consent of a client of yours"))
@@ -87,6 +103,12 @@ def consents_of(hub: Hub, connection: Connection, partner: str, identifier: Iden
         return []
     identities = register.identities_of(connection, [person.client])[person.client]
     return [record for found in store.latest(connection, identities).values() for record in found]
+
+
+def _answered(connection: Connection, consent_id: UUID, answer: Answering) -> ConsentRecord | None:
+    """The version in which this answer was recorded before."""
+    states = {"give": State.GIVEN, "refuse": State.REFUSED, "request": State.REQUESTED}
+    return next((record for record in store.history(connection, consent_id) if record.state is states[answer]), None)
 
 
 def _lock_client(connection: Connection, register: Register, client: UUID) -> Sequence[UUID]:
@@ -108,29 +130,21 @@ def _service(hub: Hub, connection: Connection) -> ConsentService:
     def announce(record: ConsentRecord, record_hash: bytes) -> None:
         pair = (record.subject, KeyClass.RECORD)
         data_key = keys.ensure_keys(connection, hub.keyring, [pair])[pair]
-        sealed = seal(data_key.key, to_text(record).encode(), consent_record_bound_to(record.subject, record_hash, data_key.key_id))
-        change = {
-            "identity_id": record.subject,
-            "consent_id": record.consent_id,
-            "version": record.version,
-            "record_hash": record_hash,
-            "key_id": data_key.key_id,
-            "nonce": sealed.nonce,
-            "sealed": sealed.ciphertext,
-        }
         value = {
             "change_id": hub.keyring.stable_id("consent-change", record_hash),
             "recorded_at": record.recorded_at,
-            "change": ("fi.silta.SealedConsentRecord", change),
+            "change": ("fi.silta.SealedConsentRecord", seal_record(record, data_key)),
         }
         outbox.put(connection, topics.CONSENT_CHANGES, [(str(record.subject).encode(), hub.wire.encode(_FORM, value))])
 
     return ConsentService(connection, hub.network, hub.now, uuid4, announce)
 
 
-def _translated(act: Callable[[], ConsentRecord]) -> ConsentRecord:
+def _translated(act: Callable[[], _T]) -> _T:
     try:
         return act()
+    except TamperedRecordError as error:
+        raise FatalError("a stored consent record is not what its hash says: stop, and compare the database with the topic") from error
     except ConsentError as error:
         faults = [Fault(problem.pointer, problem.code, problem.remedy) for problem in error.problems]
         if isinstance(error, ConsentConflictError):

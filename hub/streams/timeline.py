@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -18,14 +17,13 @@ import psycopg
 from consent.errors import ConsentError
 from consent.model import BasisState, ConsentRecord, Network, Request
 from consent.networks import network_from_json
-from consent.records import from_text, record_hash
 from hub import codec, topics
+from hub.consent_change import open_record, read_record
 from hub.errors import Fault, RecordError
 from hub.streams.opening import KeyCache, OpenedEvent, decode_all, open_events
 from hub.streams.records import Record
-from hub.vault import Sealed, unseal
 
-__all__ = ["JudgeBasis", "Timeline", "consent_record_bound_to"]
+__all__ = ["JudgeBasis", "Timeline"]
 
 _CONSENT = codec.schema(topics.CONSENT_CHANGES.schema)
 _REGISTER = codec.schema(topics.REGISTER_CHANGES.schema)
@@ -36,11 +34,6 @@ class JudgeBasis(Protocol):
     """The second gate, `consent.rules.basis_state`: passed in, so that a test can put a permit in its place."""
 
     def __call__(self, request: Request, network: Network, consents: Sequence[ConsentRecord], /) -> BasisState: ...
-
-
-def consent_record_bound_to(identity: UUID, record_hash: bytes, key_id: UUID) -> tuple[bytes, ...]:
-    """What the seal of a consent record is bound to."""
-    return (topics.CONSENT_CHANGES.name.encode(), identity.bytes, record_hash, key_id.bytes)
 
 
 @dataclass(slots=True)
@@ -125,7 +118,7 @@ class Timeline:
 
         def unsealed(record: Record) -> tuple[dict[str, Any], str]:
             change = places[record.partition, record.offset]
-            return change, _unseal_record(change, keys[change["key_id"]])
+            return change, open_record(change, keys[change["key_id"]])
 
         readable = [record for record, _ in changes if (record.partition, record.offset) in places]
         for _, (change, text) in await decode_all(connection, readable, unsealed):
@@ -174,24 +167,6 @@ class Timeline:
                 ]
             states += [(event_id, recipient, purpose, state) for recipient, purpose, state in answers[partner, category, owner]]
         await _replace_states(connection, event_ids, states)
-
-
-def _unseal_record(change: dict[str, Any], key: bytes) -> str:
-    """The canonical text of a consent record. Raises `RecordError` if it is not the one that its hash names."""
-    place = consent_record_bound_to(change["identity_id"], change["record_hash"], change["key_id"])
-    text = unseal(key, Sealed(change["nonce"], change["sealed"]), place).decode()
-    try:
-        fits = record_hash(_record(text)) == change["record_hash"]
-    except (ValueError, ConsentError):
-        fits = False
-    if not fits:
-        raise RecordError(Fault("/change/sealed", "unreadable_consent", "the record does not fit its hash"))
-    return text
-
-
-@lru_cache(maxsize=50_000)
-def _record(text: str) -> ConsentRecord:
-    return from_text(text)
 
 
 async def _insert_entries(connection: psycopg.AsyncConnection, events: Sequence[OpenedEvent]) -> list[bytes]:
@@ -246,7 +221,7 @@ async def _consents(connection: psycopg.AsyncConnection, identities: set[UUID], 
     ).fetchall()
     found: dict[UUID, list[ConsentRecord]] = {}
     for owner, text in rows:
-        found.setdefault(owner, []).append(_record(text))
+        found.setdefault(owner, []).append(read_record(text))
     return found
 
 
