@@ -24,6 +24,7 @@ _PROMOTIONS = {
     "bytes": {"string"},
 }
 """What a writer's type may be read as, besides itself."""
+_NAMED = {"record", "enum", "fixed"}
 
 
 def faults_of_set(texts: Mapping[str, str]) -> list[str]:
@@ -58,7 +59,7 @@ def faults_of_schema(text: str) -> list[str]:
         return ["it is no Avro schema"]
     if not isinstance(raw, dict) or raw.get("type") != "record":
         return ["it must be a record"]
-    return list(_harms(raw, "", ()))
+    return list(_harms(raw, "", "", (), _named(raw)))
 
 
 def incompatibilities(writer: Any, reader: Any) -> list[str]:
@@ -66,21 +67,22 @@ def incompatibilities(writer: Any, reader: Any) -> list[str]:
     return list(_Resolution(_named(writer), _named(reader)).faults(writer, reader, ""))
 
 
-def _harms(node: Any, path: str, inside: tuple[str, ...]) -> Iterator[str]:
-    """What could harm whoever decodes it, here and further in."""
+def _harms(node: Any, path: str, namespace: str, inside: tuple[str, ...], named: Mapping[str, Any]) -> Iterator[str]:
+    """What could harm whoever decodes it, here and further in. `inside` has the full names of all enclosing records."""
     for branch in _branches(node):
         if isinstance(branch, str):
-            if branch in inside:
+            if branch in inside or f"{namespace}.{branch}" in inside:
                 # A decoder that recurses is brought down by a record of 5 kB.
                 yield f"{path}: {branch} contains itself"
             continue
-        if branch["type"] == "array" and _is_empty(branch["items"]):
+        if branch["type"] == "array" and _is_empty(branch["items"], named):
             yield f"{path}: an array of null could be of any length in no bytes"
         if branch["type"] == "enum" and "default" not in branch:
             yield f"{path}: give the enum a default symbol, for readers that do not know a new one"
-        names = (*inside, *_full_names(branch)) if branch["type"] == "record" else inside
+        name = _full_name(branch, namespace)
+        within = (*inside, name) if branch["type"] == "record" else inside
         for step, child in _children(branch):
-            yield from _harms(child, path + step, names)
+            yield from _harms(child, path + step, name.rpartition(".")[0], within, named)
 
 
 def _branches(node: Any) -> list[Any]:
@@ -98,20 +100,22 @@ def _children(node: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return fields + [("", node[part]) for part in ("items", "values") if part in node]
 
 
-def _is_empty(node: Any) -> bool:
+def _is_empty(node: Any, named: Mapping[str, Any], inside: tuple[str, ...] = ()) -> bool:
     """Whether a value of the type takes no bytes."""
     if isinstance(node, list):
-        return len(node) == 1 and _is_empty(node[0])
+        return len(node) == 1 and _is_empty(node[0], named, inside)
     if isinstance(node, str):
-        return node == "null"
+        name = node.rsplit(".", 1)[-1]
+        return node == "null" or (name in named and name not in inside and _is_empty(named[name], named, (*inside, name)))
     if node["type"] == "record":
-        return all(_is_empty(field["type"]) for field in node["fields"])
+        return all(_is_empty(field["type"], named, inside) for field in node["fields"])
     return bool(node["type"] == "null" or (node["type"] == "fixed" and node["size"] == 0))
 
 
-def _full_names(node: Mapping[str, Any]) -> tuple[str, str]:
-    name = str(node["name"])
-    return name, name if "." in name else f"{node.get('namespace', '')}.{name}".strip(".")
+def _full_name(node: Mapping[str, Any], namespace: str) -> str:
+    """A named type's full name; of any other type only the namespace that it passes on."""
+    name = str(node.get("name", ""))
+    return name if "." in name else f"{node.get('namespace', namespace)}.{name}".removeprefix(".")
 
 
 def _named(node: Any) -> dict[str, Any]:
@@ -151,12 +155,14 @@ class _Resolution:
                 yield f"{path}: {kind} can't be read as {wanted}"
         elif _logical(writer) != _logical(reader):
             yield f"{path}: the logical type changed"
+        elif kind in _NAMED and not _names(writer) & _names(reader):
+            yield f"{path}: the {kind}'s name changed"
         elif kind == "record":
             yield from self._records(writer, reader, path)
         elif kind in {"array", "map"}:
             part = "items" if kind == "array" else "values"
             yield from self.faults(writer[part], reader[part], path)
-        elif kind == "fixed" and (writer["size"], writer["name"]) != (reader["size"], reader["name"]):
+        elif kind == "fixed" and writer["size"] != reader["size"]:
             yield f"{path}: the fixed type changed"
         elif kind == "enum" and "default" not in reader and set(writer["symbols"]) - set(reader["symbols"]):
             yield f"{path}: symbols are not known, and there is no default"
@@ -169,6 +175,11 @@ class _Resolution:
                 yield from self.faults(written[names[0]], field["type"], f"{path}/{field['name']}")
             elif "default" not in field:
                 yield f"{path}/{field['name']}: it was not written, and has no default"
+
+
+def _names(node: Mapping[str, Any]) -> set[str]:
+    """A named type's name and aliases, without namespace: as Avro matches them."""
+    return {str(name).rsplit(".", 1)[-1] for name in (node["name"], *node.get("aliases", ()))}
 
 
 def _resolve(node: Any, named: Mapping[str, Any]) -> Any:

@@ -50,6 +50,9 @@ def _texts(folder: Path | None) -> dict[str, str]:
     if folder is None:
         return {name: codec.schema_text(name) for name in codec.schema_names()}
     try:
-        return {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.avsc"))}
+        texts = {path.stem: path.read_text("utf-8", "replace") for path in sorted(folder.glob("*.avsc"))}
     except OSError as error:
         raise FatalError(f"{folder} can't be read: {error.strerror}") from error
+    if not texts:
+        raise FatalError(f"there are no .avsc files in {folder}")
+    return texts
