@@ -19,7 +19,7 @@ from hub.errors import SiltaError
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("ops.demo.command:demo", "Play a year of invented clients through the whole hub, servers included."),
+    "demo": ("ops.demo.command:app", "Play a year of invented clients through the whole hub, servers included."),
     "up": ("ops.stack.commands:up", "Start Kafka, schema registry and PostgreSQL on this machine."),
     "down": ("ops.stack.commands:down", "Stop what `silta up` started; the data stays."),
     "status": ("ops.stack.commands:status", "Show the local servers: state, address, process, memory, data."),
@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("hub.operator_commands:migrate", "Bring the database's tables to this version."),
     "worker": ("hub.service_commands:worker", "Keep the shared timeline up to date from the topics."),
     "relay": ("hub.service_commands:relay", "Publish what waits in the outbox."),
+    "bench": ("ops.bench.command:bench", "Measure intake and worker beside programs without Silta."),
     "config": ("hub.config_command:config", "Show all settings in force, secrets masked."),
 }
 """Name: (``module:attribute``, help). The attribute is a function with typer's annotations, or a `typer.Typer` with commands of its own."""

@@ -20,15 +20,18 @@ from ops import stack
 from ops.demo.children import PROCESSES, Children, stop_remembered
 from ops.demo.partners import Api, make_credentials
 from ops.demo.run import Findings, run
-from ops.demo.surroundings import Surroundings, local_home, prepare
+from ops.demo.surroundings import Surroundings, homes, local_home, prepare
 from ops.demo.telling import tell
 from ops.stack.processes import locked
 
-__all__ = ["demo"]
+__all__ = ["app"]
 
 _WIDTH = 100
 
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
+
+@app.command()
 def demo(
     *,
     koski: Annotated[
@@ -50,7 +53,7 @@ def demo(
     if not console.is_terminal:
         console = Console(stderr=as_json, highlight=False, quiet=as_json, width=_WIDTH)
     with locked(state_folder() / "demo.lock", seconds=0):
-        stopped = stop_remembered(local_home(), kept_too=stop)
+        stopped = sum(stop_remembered(home, kept_too=stop) for home in homes())
         if stop:
             stack.down(local_home(), console.print)
             console.print(f"{stopped} processes and the demo's servers are stopped")

@@ -21,7 +21,7 @@ from hub.errors import FatalError
 from hub.settings import Settings, load, state_folder
 from ops import stack
 
-__all__ = ["Surroundings", "local_home", "prepare"]
+__all__ = ["Surroundings", "homes", "local_home", "prepare"]
 
 _MARK = ".silta-demo"
 _OWN = {"SILTA_MODE": "demo", "SILTA_NETWORK": "oulu-2021", "SILTA_API_PORT": "0", "SILTA_API_HOST": "127.0.0.1"}
@@ -51,6 +51,11 @@ class Surroundings:
 def local_home() -> Path:
     """The demo's folder when it brings its own servers."""
     return state_folder() / "demo"
+
+
+def homes() -> list[Path]:
+    """Every folder that a demo has used, on its own servers and on given ones."""
+    return [local_home(), *sorted(state_folder().glob("demo-on-*"))]
 
 
 def prepare(progress: Callable[[str], None]) -> Surroundings:

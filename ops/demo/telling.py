@@ -67,7 +67,7 @@ def _print(console: Console, table: Table, elastic: str = "") -> None:
     left = console.width
     for column in table.columns:
         column.width = max(Text.from_markup(str(cell)).cell_len for cell in (column.header, *column.cells))
-        left -= column.width + 1
+        left -= column.width + 2  # and the gap
     for column in table.columns:
         if column.header == elastic and column.width is not None and left < 0:
             column.width = max(_SHORTEST, column.width + left)
