@@ -30,7 +30,7 @@ check: setup
 	@$(BIN)/silta schemas check
 
 docs: setup
-	@$(BIN)/python -m mkdocs build --quiet --strict --site-dir build/docs && echo "build/docs/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --site-dir build/docs && echo "build/docs/index.html"
 
 setup:
 	@sh ops/setup.sh dev
