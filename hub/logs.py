@@ -42,7 +42,8 @@ _DOT = r"[.\uff0e]"
 _CHECK = r"[\dA-Ya-y\uff21-\uff39\uff41-\uff59]"
 _HETU = rf"(?<!\d){_GAP.join([_DIGIT] * 6 + [_CENTURY] + [_DIGIT] * 3 + [_CHECK])}"
 _HETU_WITHOUT_SIGN = r"(?<!\d)\d{6}[\s_]{1,3}\d{3}[A-FHJ-NPR-Y]"
-_LEARNER_NUMBER = rf"(?<!\d){_GAP.join(_DOT if part == '.' else part for part in '1.2.246.562.24.')}(?:{_GAP}\d)+"
+_PERSONS = _GAP.join(_DOT if part == "." else part for part in "1.2.246.562.")
+_LEARNER_NUMBER = rf"(?<!\d){_PERSONS}{_GAP}(?:2{_GAP}4|(?:1{_GAP})?9{_GAP}8){_GAP}{_DOT}(?:{_GAP}\d)+"
 # Random ids and digests sometimes look like a code by chance; they are kept whole.
 _RANDOM = r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b(?:[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})\b"
 _PATTERN = re.compile(rf"(?P<random>{_RANDOM})|{_LEARNER_NUMBER}|{_HETU}|{_HETU_WITHOUT_SIGN}")

@@ -63,5 +63,10 @@ class Registry:
     def _good(self, answer: httpx.Response) -> dict[str, Any]:
         if answer.is_error:
             raise FatalError(f"the schema registry answers {answer.status_code} to {answer.request.method} {answer.request.url.path}")
-        found: dict[str, Any] = answer.json()
+        try:
+            found = answer.json()
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise FatalError("what answers at SILTA_REGISTRY_URL is no schema registry: give the address of its Confluent-compatible API")
         return found

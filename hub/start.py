@@ -14,12 +14,12 @@ from consent.model import Network
 from hub import networks
 from hub.codec import Wire
 from hub.database import connect, lock_number, migrate, reaching_database
-from hub.errors import TransientError
+from hub.errors import FatalError, TransientError
 from hub.publisher import ensure_topics, guard
 from hub.registry import Registry
 from hub.settings import Settings
 from hub.timeline.builds import ensure_build
-from hub.vault import Keyring, open_keyring
+from hub.vault import Keyring, load_keyring, open_keyring
 
 __all__ = ["Hub", "start", "utc_now"]
 
@@ -51,7 +51,7 @@ def start(settings: Settings, *, patience: float = _PATIENCE_SECONDS) -> Hub:
     stays away.
     """
     network = networks.load(settings)
-    keyring = open_keyring(settings.keys, create=settings.mode == "demo")
+    keyring = _keyring(settings)
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -61,6 +61,14 @@ def start(settings: Settings, *, patience: float = _PATIENCE_SECONDS) -> Hub:
                 raise
             _log.warning("server_awaited", error=str(error))
             Event().wait(1.0)
+
+
+def _keyring(settings: Settings) -> Keyring:
+    """Of processes that start at once in demo mode, one makes the key file, and the others find it made."""
+    try:
+        return open_keyring(settings.keys, create=settings.mode == "demo")
+    except FatalError:
+        return load_keyring(settings.keys)
 
 
 def _reach_servers(settings: Settings, keyring: Keyring, network: Network) -> Hub:

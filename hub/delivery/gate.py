@@ -81,8 +81,9 @@ class Gate:
     def answer(self, connection: Connection, partner: str, identifier: Identifier, purpose: str, request_id: str) -> Answer:
         """What `partner` may see of a client for `purpose`, in the caller's open transaction, which holds the client's lock until it ends.
 
-        An unknown client and one without a basis are answered alike. Raises `TransientError` if the read can't be put on record: then nothing
-        may leave.
+        An unknown client and one without a basis are answered alike, in as many steps. A retry is the same read on record only if it shows the
+        same of the same client: an id used again for anything else must not hide what was seen. Raises `TransientError` if the read can't be put
+        on record: then nothing may leave.
         """
         client = find_client(connection, self.register, self.hub.network, partner, identifier, purpose)
         stand_in = UUID(bytes=self.hub.keyring.name("unknown-client", identifier.value.encode())[:16])
@@ -92,14 +93,17 @@ class Gate:
         decisions = self._decide(connection, client or stand_in, partner, purpose, at)
         shown = [(candidate, decision) for candidate in found if (decision := decisions(candidate)).permitted]
         entries = self._open(connection, shown)
-        read_id = self.hub.keyring.stable_id("read", partner.encode(), request_id.encode())
+        seen = [entry.event_id for entry in entries]
+        place = (partner.encode(), request_id.encode(), (client or stand_in).bytes, purpose.encode(), at.date().isoformat().encode())
+        read_id = self.hub.keyring.stable_id("read", *place, *seen)
         self._record(
             read_id, {"partner": partner, "client_id": client, "purpose": purpose, "at": at, "withheld": live - len(entries)}, entries
         )
         return Answer(read_id, entries)
 
     def _decide(self, connection: Connection, client: UUID, partner: str, purpose: str, at: datetime) -> Callable[[Candidate], Decision]:
-        identities = self.register.identities_of(connection, [client])[client]
+        # What stands in for an unknown client is looked up like an identity, so that the answer takes as many steps.
+        identities = self.register.identities_of(connection, [client])[client] or [client]
         records = [record for found in consent_store.latest(connection, identities).values() for record in found]
         answers: dict[tuple[str, str], Decision] = {}
 

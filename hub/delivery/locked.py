@@ -1,4 +1,4 @@
-"""An answer that holds its client's lock until its last byte has left this machine: a withdrawal that has answered finds no answer still on its way."""
+"""An answer that holds its client's lock until its last byte has left this machine: a withdrawal that has answered finds none on its way."""
 
 from __future__ import annotations
 
@@ -54,27 +54,29 @@ class LockedAnswer(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del receive
+        outlet: _Outlet | None = None
         try:
-            outlet: _Outlet = scope["extensions"][_OUTLET]
+            outlet = _outlet(scope)
             async with asyncio.timeout(DELIVERY_SECONDS):
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
                 await send({"type": "http.response.body", "body": self.body, "more_body": True})
                 await outlet.emptied()
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
-            outlet.cut()
+            if outlet is not None:
+                outlet.cut()
             _log.warning("delivery_cut_off", bytes=len(self.body), seconds=DELIVERY_SECONDS)
         finally:
             await asyncio.shield(run_in_threadpool(self._lock.close))
 
 
 class Connection(H11Protocol):
-    """uvicorn's connection, whose requests carry an outlet. Without it a body counts as sent when it is in a buffer, and a slow reader gets it later."""
+    """uvicorn's connection, whose requests carry an outlet. Without it a body counts as sent once it is in a buffer, and may arrive much later."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called once, when a client has connected."""
         super().connection_made(transport)
-        self.app = _with_outlet(self.app, _Outlet(transport))  # type: ignore[arg-type, assignment]
+        self.app = _with_outlet(self.app, _Outlet(transport))  # type: ignore[arg-type, assignment, unused-ignore]
 
 
 class _Outlet:
@@ -86,8 +88,8 @@ class _Outlet:
 
     async def emptied(self) -> None:
         """Wait until neither this process nor the kernel holds anything that is still to be sent, or the connection is gone."""
-        while not self._transport.is_closing() and (self._transport.get_write_buffer_size() or self._unsent()):
-            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        while not self._transport.is_closing() and (self._transport.get_write_buffer_size() or self._unsent()):  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)  # the kernel tells nobody when a queue is empty
 
     def cut(self) -> None:
         """End the connection and throw away what was not sent; a plain close would send it for as long as the receiver takes."""
@@ -100,6 +102,11 @@ class _Outlet:
             return int(struct.unpack("i", ioctl(self._socket.fileno(), _UNSENT, b"\0" * 4))[0])
         except OSError:  # the connection is gone, or the system can't tell (macOS): what is in the kernel's hands counts as sent there
             return 0
+
+
+def _outlet(scope: Scope) -> _Outlet:
+    found: _Outlet = scope["extensions"][_OUTLET]
+    return found
 
 
 def _with_outlet(app: ASGIApp, outlet: _Outlet) -> ASGIApp:

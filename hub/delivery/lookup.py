@@ -9,7 +9,7 @@ from consent.model import Network
 from hub.database import Connection
 from hub.drafts import Identifier, Scheme
 from hub.errors import Fault, RecordError, RequestError
-from hub.register.hetu import check_hetu
+from hub.register.hetu import check_hetu, looks_like_hetu
 from hub.register.store import Register
 
 __all__ = ["AUTHORITIES", "find_client", "parse_identifier"]
@@ -30,7 +30,9 @@ def parse_identifier(scheme: str, value: str, today: date, issuer: str = "") -> 
             raise RequestError(*error.faults) from None
     if not value.strip() or len(value) > _LONGEST:
         raise RequestError(Fault("/identifier/value", "identifier_length", f"give 1 to {_LONGEST} characters"))
-    return Identifier(Scheme(scheme), value.strip(), issuer)
+    if looks_like_hetu(issuer):
+        raise RequestError(Fault("/identifier/issuer", "personal_identifier", "name the id space, not a person"))
+    return Identifier(Scheme(scheme), value.strip(), issuer if scheme == Scheme.PARTNER else "")
 
 
 def find_client(

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from hub.consents import ConflictError, NotFoundError
 from hub.errors import Fault, RecordError, RequestError, SiltaError, TransientError
+from hub.logs import redact
 
 __all__ = ["Problem", "install", "problem"]
 
@@ -51,7 +52,7 @@ def problem(status: int, faults: Sequence[Fault] = (), detail: str = "", headers
     if detail and detail != body["title"]:
         body["detail"] = detail
     if faults:
-        body["errors"] = [{"pointer": fault.pointer, "code": fault.code, "remedy": fault.remedy} for fault in faults]
+        body["errors"] = [{"pointer": redact(fault.pointer), "code": fault.code, "remedy": fault.remedy} for fault in faults]
     return JSONResponse(body, status, headers, _MEDIA)
 
 
@@ -65,7 +66,7 @@ def install(app: FastAPI) -> None:
 
 async def _silta(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, TransientError):
-        _log.warning("request_deferred", path=request.url.path, error=str(error))
+        _log.warning("request_deferred", route=_route(request), error=str(error))
         return problem(
             503, detail="a server behind the hub is away: nothing was lost, try again", headers={"Retry-After": f"{error.retry_after:.0f}"}
         )
@@ -82,7 +83,9 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     del request
     assert isinstance(error, RequestValidationError)
     # Only place and kind: pydantic's messages and inputs can hold what was sent.
-    faults = [Fault(_pointer(found["loc"]), found["type"].replace(".", "_"), _remedy(found["type"])) for found in error.errors()]
+    faults = [
+        Fault(_pointer(found["loc"], found["type"]), found["type"].replace(".", "_"), _remedy(found["type"])) for found in error.errors()
+    ]
     return problem(422, faults)
 
 
@@ -94,15 +97,22 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    _log.error("request_failed", path=request.url.path, error=type(error).__name__)
+    _log.error("request_failed", route=_route(request), error=type(error).__name__)
     return problem(500, detail="nothing was released; operations staff see it in the log")
 
 
-def _pointer(location: Sequence[str | int]) -> str:
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location if part != "body")
+def _route(request: Request) -> str:
+    """The address as it is declared: what a sender put into it may name somebody."""
+    return str(getattr(request.scope.get("route"), "path", "unknown"))
+
+
+def _pointer(location: Sequence[str | int], kind: str) -> str:
+    # The name of a field that does not exist is the sender's, and may be anything: the pointer is that of the object it stands in.
+    named = location[:-1] if kind == "extra_forbidden" else location
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in named if part != "body")
 
 
 def _remedy(kind: str) -> str:
-    return {"missing": "give this field", "extra_forbidden": "no such field: leave it out"}.get(
+    return {"missing": "give this field", "extra_forbidden": "a field stands here that does not exist: leave it out"}.get(
         kind, "see the OpenAPI document for what may stand here"
     )

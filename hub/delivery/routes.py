@@ -24,13 +24,14 @@ from hub.delivery.problems import Problem
 from hub.delivery.strict import DOCUMENT_LIMIT, StrictRoute, read_body
 from hub.drafts import Identifier
 from hub.errors import Fault
+from hub.register.hetu import looks_like_hetu
 from hub.register.store import Register
 from hub.timeline.store import reads_of
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute)
-RequestId = Annotated[str | None, Header(max_length=200, description="the same id again is the same read on record")]
+RequestId = Annotated[str | None, Header(max_length=200, description="a retry with the same id and outcome, that day, is the same read")]
 Key = Annotated[str | None, Header(max_length=200, description="the same key again answers with the first outcome")]
 
 
@@ -64,7 +65,8 @@ def record_consent(body: models.ConsentAnswer, context: Shared, partner: Partner
     )
     identifier = _identifier(context, body.identifier)
     with context.transaction() as connection:
-        record = consents.record_answer(context.hub, connection, partner, identifier, body.consent_id, body.answer, wish, act)
+        dated = body.occurred_at is not None
+        record = consents.record_answer(context.hub, connection, partner, identifier, body.consent_id, body.answer, wish, act, dated=dated)
     return _consent(record)
 
 
@@ -146,6 +148,8 @@ def _identifier(context: Context, body: models.IdentifierBody) -> Identifier:
 
 
 def _act(context: Context, partner: str, occurred_at: datetime | None, channel: str, actor: str) -> Act:
+    if looks_like_hetu(actor):
+        raise Problem(422, Fault("/actor", "personal_identifier", "give a pseudonym of your own, never an identifier or a name"))
     return Act(occurred_at or context.hub.now(), channel, partner, actor)
 
 
