@@ -167,7 +167,7 @@ class _Planner:
         decisions = person.decide(draft.category)
         permitted = [decision for decision in decisions if decision.permitted]
         form = codec.schema(f"{draft.type}.v1")
-        payload = codec.encode(form, _agreed_fields(draft, permitted))
+        payload = codec.encode(form, _agreed_fields(draft, form, permitted))
         content = self.keyring.content(
             form.fingerprint, payload, draft.category.encode(), _time(draft.occurred_from), _time(draft.occurred_until)
         )
@@ -279,7 +279,9 @@ class _Planner:
         event_id: bytes | None,
     ) -> UUID:
         delivery = consignment.delivery
-        parts = (consignment.delivery_id.bytes, item.to_bytes(8, "big"), fact_ref, action.encode())
+        # A denied correction retracts: taken in again after a crash it is a denied assertion, and still the same decision.
+        kind = b"deny" if event_id is None else action.encode()
+        parts = (consignment.delivery_id.bytes, item.to_bytes(8, "big"), fact_ref, kind)
         decision_id = self.keyring.stable_id("decision", *parts)
         self.plan.verdicts.append(
             Verdict(
@@ -306,12 +308,13 @@ def _refuse_stale(draft: Draft, before: Admitted | None) -> None:
         raise RecordError(Fault("", "stale_version", f"version {before.source_version} was received before: send the newest version"))
 
 
-def _agreed_fields(draft: Draft, permitted: Sequence[Decision]) -> Mapping[str, object]:
-    """The payload without the fields that no permitted recipient may see."""
+def _agreed_fields(draft: Draft, form: codec.Schema, permitted: Sequence[Decision]) -> Mapping[str, object]:
+    """The payload, with the schema's defaults in the fields that no permitted recipient may see."""
     if not permitted or any(decision.fields is None for decision in permitted):
         return draft.payload
     agreed = frozenset().union(*(decision.fields or frozenset() for decision in permitted))
-    return {name: value for name, value in draft.payload.items() if name in agreed}
+    defaults = {field["name"]: field["default"] for field in form.parsed["fields"]}
+    return {name: value if name in agreed else defaults[name] for name, value in draft.payload.items()}
 
 
 def _time(at: datetime | None) -> bytes:
