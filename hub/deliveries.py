@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 
 from psycopg.types.json import Jsonb
 
-from hub.database import Connection
+from hub.database import Connection, lock_number
 from hub.errors import Fault, RequestError
 from hub.planning import Consignment
 
-__all__ = ["ListedError", "Opened", "Outcome", "ReusedNameError", "close_part", "list_errors", "open_delivery"]
+__all__ = ["ListedError", "Opened", "Outcome", "ReusedNameError", "close_part", "list_errors", "open_delivery", "stored_outcomes"]
 
 
 class ReusedNameError(RequestError):
@@ -88,6 +88,8 @@ def open_delivery(
     sendings of their own. A delivery that was interrupted goes on under its own id, so that its decisions are the same ones. Raises
     `ReusedNameError` for other bytes under a name that is not `replaceable`.
     """
+    # Two senders of one name at once: the second finds the row of the first.
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number(b"delivery", source.encode(), item),))
     row = connection.execute(
         "SELECT delivery_id, content, stamp, closed, complete, outcome FROM delivery WHERE source = %s AND item = %s FOR UPDATE",
         (source, item),
@@ -113,17 +115,22 @@ def open_delivery(
 
 
 def close_part(connection: Connection, part: Consignment, outcome: Outcome, at: datetime) -> None:
-    """Record what became of a part of a delivery, and how far that was; at its end, clear the errors that the sender has mended."""
+    """Record what became of a part of a delivery, and how far that was; at its end, clear the errors that the sender has mended.
+
+    A part counts once: not again when a parallel sender of the same delivery was first, and not when a later sending has taken its place.
+    """
     source = part.delivery.source
     _list(connection, part, outcome.errors, at)
-    connection.execute(
+    counted = connection.execute(
         "UPDATE delivery SET closed = %(closed)s, complete = complete AND %(complete)s, outcome = jsonb_build_object("
         "'items', %(items)s::int, 'admitted', coalesce((outcome->>'admitted')::int, 0) + %(admitted)s, "
         "'unchanged', coalesce((outcome->>'unchanged')::int, 0) + %(unchanged)s, 'denied', coalesce((outcome->>'denied')::int, 0) + %(denied)s, "
         "'errors', coalesce(outcome->'errors', '[]') || %(errors)s) "
-        "WHERE source = %(source)s AND item = %(item)s AND delivery_id = %(delivery_id)s",
+        "WHERE source = %(source)s AND item = %(item)s AND delivery_id = %(delivery_id)s AND NOT closed AND (%(closed)s OR "
+        "%(next)s::bigint > coalesce((SELECT next FROM source_position p WHERE p.source = delivery.source AND p.item = delivery.item), 1))",
         {
             "closed": part.next is None,
+            "next": part.next,
             "complete": not outcome.errors and not outcome.denied,
             "items": outcome.items,
             "admitted": outcome.admitted,
@@ -134,7 +141,9 @@ def close_part(connection: Connection, part: Consignment, outcome: Outcome, at: 
             "item": part.item,
             "delivery_id": part.delivery_id,
         },
-    )
+    ).rowcount
+    if not counted:
+        return
     if part.next is None:
         connection.execute(
             "UPDATE error_list SET cleared_at = %s WHERE source = %s AND item = %s AND delivery_id <> %s AND cleared_at IS NULL",
@@ -147,6 +156,16 @@ def close_part(connection: Connection, part: Consignment, outcome: Outcome, at: 
             "ON CONFLICT (source, item) DO UPDATE SET next = excluded.next, epoch = source_position.epoch + 1",
             (source, part.item, part.next),
         )
+
+
+def stored_outcomes(connection: Connection, source: str, delivery_ids: Mapping[UUID, bytes]) -> dict[UUID, Outcome]:
+    """What became of these deliveries (id to item), all their parts together; a delivery that is not closed, or was sent again since, is absent."""
+    rows = connection.execute(
+        "SELECT d.delivery_id, d.outcome FROM delivery d JOIN unnest(%s::uuid[], %s::bytea[]) AS wanted (delivery_id, item) "
+        "ON d.source = %s AND d.item = wanted.item AND d.delivery_id = wanted.delivery_id WHERE d.closed",
+        (list(delivery_ids), list(delivery_ids.values()), source),
+    ).fetchall()
+    return {delivery_id: _outcome(delivery_id, outcome) for delivery_id, outcome in rows}
 
 
 def list_errors(connection: Connection, sources: Sequence[str]) -> list[ListedError]:

@@ -64,7 +64,10 @@ def receive(
 
 
 def take_in(intake: Intake, received: list[Received]) -> list[Outcome]:
-    """Take everything in, in as few transactions as the parts' size allows; the outcome of each, durable."""
+    """Take everything in, in as few transactions as the parts' size allows; the outcome of each, durable.
+
+    The outcome is that of the whole delivery, also if parts of it were taken in before a crash, or by a parallel sender.
+    """
     outcomes = [one.opened.done or Outcome(one.opened.delivery_id) for one in received]
     waiting: list[tuple[Consignment, Outcome]] = []
     size = 0
@@ -76,7 +79,12 @@ def take_in(intake: Intake, received: list[Received]) -> list[Outcome]:
             waiting.append((part, outcome))
             size += len(part.delivery.drafts)
     _admit(intake, waiting)
-    return outcomes
+    taken = {one.opened.delivery_id: one.item for one in received if one.parts}
+    if not taken:
+        return outcomes
+    with intake.slot.connection.transaction():
+        stored = deliveries.stored_outcomes(intake.slot.connection, intake.slot.source, taken)
+    return [stored.get(outcome.delivery_id, outcome) for outcome in outcomes]
 
 
 def _admit(intake: Intake, waiting: list[tuple[Consignment, Outcome]]) -> None:
