@@ -109,8 +109,8 @@ def test_each_service_is_closed(name: str) -> None:
 
 def test_no_password_stands_in_it() -> None:
     """Every secret is a file that this repository does not hold, and no variable is named after one unless it points to a file."""
-    assert {each["file"].rsplit("/", 1)[0] for each in FILE["secrets"].values()} == {"ops/compose/secrets"}
-    assert (COMPOSE / ".gitignore").read_text("utf-8").split() == ["secrets/"]
+    assert {each["file"].rsplit("/", 1)[0] for each in FILE["secrets"].values()} == {".silta/compose"}
+    assert "/.silta/" in (ROOT / ".gitignore").read_text("utf-8").split()
     variables = {key: value for service in SERVICES.values() for key, value in service.get("environment", {}).items()}
     assert [
         key for key, value in variables.items() if re.search("PASSWORD|SECRET|TOKEN", key) and not value.startswith("/run/secrets/")
@@ -125,13 +125,15 @@ def test_every_mounted_file_and_secret_is_there(tmp_path: Path) -> None:
             source = volume.split(":")[0]
             assert source in FILE["volumes"] or (ROOT / source).is_file(), source
         assert set(service.get("secrets", [])) <= FILE["secrets"].keys()
-    script = shutil.copy(COMPOSE / "make-secrets.sh", tmp_path)
+    (tmp_path / "ops" / "compose").mkdir(parents=True)
+    script = shutil.copy(COMPOSE / "make-secrets.sh", tmp_path / "ops" / "compose")
+    folder = tmp_path / ".silta" / "compose"
     subprocess.run(["sh", script], check=True, capture_output=True)
-    made = {path.name: path.read_bytes() for path in (tmp_path / "secrets").iterdir()}
+    made = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert made.keys() == FILE["secrets"].keys()
-    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    assert folder.stat().st_mode & 0o777 == 0o700
     subprocess.run(["sh", script], check=True, capture_output=True)
-    assert {path.name: path.read_bytes() for path in (tmp_path / "secrets").iterdir()} == made
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == made
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
