@@ -27,7 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
     parent = Path(tempfile.gettempdir())
     for left in parent.glob(f"{_PREFIX}*"):
         # A run that was killed could not clean up behind itself.
-        if not psutil.pid_exists(int(left.name.removeprefix(_PREFIX))):
+        pid = left.name.removeprefix(_PREFIX)
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
             _remove(left)
     os.environ[_HOME] = str(parent / f"{_PREFIX}{os.getpid()}")
 

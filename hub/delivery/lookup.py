@@ -14,7 +14,7 @@ from hub.register.store import Register
 
 __all__ = ["AUTHORITIES", "find_client", "parse_identifier"]
 
-AUTHORITIES = frozenset({"municipality", "employment_authority", "kela", "wellbeing_services_county", "keha", "migri", "vitality_centre"})
+AUTHORITIES = frozenset({"municipality", "employment_authority", "kela", "wellbeing_area", "keha", "migri", "elinvoimakeskus"})
 """Roles that may name anybody by hetu; the others only their own clients (1050/2018 § 29)."""
 _EDUCATION_PURPOSES = frozenset({"study_guidance"})
 """Purposes for which a learner number may be used (884/2017 § 3)."""
