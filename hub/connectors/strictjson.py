@@ -26,6 +26,7 @@ _MAX_DEPTH = 64
 _MAX_DIGITS = 18
 _MAX_FAULTS = 20
 _STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_FIELD = re.compile(r"(?!.*\d{6})[a-zåäö][A-Za-zÅÄÖåäö0-9_/~.:-]{0,63}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -46,7 +47,8 @@ def parse_json(body: bytes, *, limit: int = DEFAULT_LIMIT) -> JsonValue:
     """Return the document's value; raise `RecordError` with a fault for each thing refused (20 at most). Never raises anything else.
 
     Codes: ``too_large``, ``not_utf8``, ``not_json`` (trailing content included), ``too_deep``, ``duplicate_key`` (at the object),
-    ``not_a_number``, ``number_too_large``, ``lone_surrogate``, ``nul_character``. Pointers are in NFC; the empty pointer is the document.
+    ``not_a_number``, ``number_too_large``, ``lone_surrogate``, ``nul_character``. Pointers are in NFC; the empty pointer is the document,
+    and a key that is no field's name (a small letter first, no six digits in a row) stands as ``?``.
     """
     if len(body) > limit:
         raise _refused("too_large", f"Send at most {limit} bytes in one document; split it by person.")
@@ -72,6 +74,11 @@ def parse_json(body: bytes, *, limit: int = DEFAULT_LIMIT) -> JsonValue:
 def escape(key: str) -> str:
     """One step of a JSON pointer (RFC 6901 § 3)."""
     return key.replace("~", "~0").replace("/", "~1")
+
+
+def _step(key: str) -> str:
+    """A key in the pointer of a fault, which is kept and published: one that looks like no field's name may be a person's, and stands as ``?``."""
+    return escape(key) if _FIELD.fullmatch(key) else "?"
 
 
 def _depth(body: bytes) -> int:
@@ -126,7 +133,7 @@ def _checked(value: object, pointer: str, faults: list[Fault]) -> JsonValue:
                 before = len(faults)
                 _text(key, pointer, faults)
                 if len(faults) == before:
-                    checked[key] = _checked(member, f"{pointer}/{escape(key)}", faults)
+                    checked[key] = _checked(member, f"{pointer}/{_step(key)}", faults)
             return checked
         case list():
             return [_checked(member, f"{pointer}/{index}", faults) for index, member in enumerate(value)]
