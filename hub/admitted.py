@@ -80,7 +80,8 @@ def claim_events(
             claim.key_id,
             claim.event.decision_id,
         )
-        for claim in sorted(claims, key=lambda claim: claim.event.event_id)
+        # Rivals for a fact differ in event id but not in this order, so that they wait for each other instead of ending in a deadlock.
+        for claim in sorted(claims, key=lambda claim: (claim.event.after.fact_ref, claim.event.predecessor or b""))
     ]
     made = connection.execute(
         "INSERT INTO claim (event_id, fact_ref, parent_ref, type, category, predecessor, content, source_version, kept_when_omitted, key_class, "

@@ -20,6 +20,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+import psycopg
 import structlog
 
 from consent import store as consent_store
@@ -32,7 +33,7 @@ from hub.envelope import headers, seal_event
 from hub.errors import TransientError
 from hub.planning import Consignment, Event, Person, Plan, Verdict, fact_refs, plan
 from hub.publisher import Message, UncertainError
-from hub.register.store import Known, Register, Subject
+from hub.register.store import OvertakenError, Register, Subject
 from hub.settings import Settings
 from hub.slots import Slot, recover_if_abandoned
 from hub.vault import Keyring
@@ -99,7 +100,11 @@ class Intake:
         people = self._look_up(consignments, network, at)
         refs = fact_refs(self.keyring, consignments, {key: person.ref for key, person in people.items()})
         made = plan(self.keyring, consignments, people, admitted.select_facts(self.slot.connection, refs))
-        claims = self._claim(made, at)
+        try:
+            claims = self._claim(made, people, at)
+        except (OvertakenError, psycopg.errors.DeadlockDetected) as error:
+            # A parallel sender was first with one of these people, or each waited for the other: nothing was claimed, so plan again.
+            raise ContendedError(()) from error
         self.slot.connection.commit()
         if made.events or made.verdicts:
             self.slot.publish(
@@ -114,32 +119,37 @@ class Intake:
     def _look_up(self, consignments: Sequence[Consignment], network: Network, at: datetime) -> dict[tuple[str, Subject], Person]:
         """Everybody in the batch, with the consents that count for them: those of every identity of the same client."""
         connection = self.slot.connection
-        known: dict[tuple[str, Subject], Known] = {}
-        subjects = {(one.delivery.partner, subject) for one in consignments for subject in _subjects(one)}
-        for partner in {partner for partner, _ in subjects}:
-            found = self.register.find(connection, partner, [subject for owner, subject in subjects if owner == partner])
-            known |= {(partner, subject): person for subject, person in found.items()}
-        identities = self.register.identities_of(connection, list({person.client for person in known.values()}))
-        consents = consent_store.latest(connection, [identity for found in identities.values() for identity in found])
+        subjects: dict[str, list[Subject]] = {}
+        for one in consignments:
+            subjects.setdefault(one.delivery.partner, []).extend(_subjects(one))
+        found = {
+            (partner, subject): person
+            for partner, group in subjects.items()
+            for subject, person in self.register.recognise(connection, partner, group).items()
+        }
+        clients = {key: person.client for key, (_, person) in found.items() if person is not None}
+        # A person who is new to this sender may have answered at another partner's desk: a hetu or learner number tells.
+        anchored = self.register.clients_by_anchor(connection, {subject for _, subject in found.keys() - clients.keys()})
+        clients |= {key: anchored[key[1]] for key in found.keys() - clients.keys() if key[1] in anchored}
+        identities = self.register.identities_of(connection, list(set(clients.values())))
+        consents = consent_store.latest(connection, [identity for group in identities.values() for identity in group])
         people = {}
-        for partner, subject in subjects:
-            person = known.get((partner, subject))
-            records = [] if person is None else [record for one in identities[person.client] for record in consents.get(one, ())]
-            ref = self.register.person_ref(partner, subject) if person is None else person.person_ref
+        for (partner, subject), (ref, person) in found.items():
+            own = identities[clients[partner, subject]] if (partner, subject) in clients else []
+            records = [record for one in own for record in consents.get(one, ())]
             decide = _Remembering(self.decide, network, partner, records, at)
             people[partner, subject] = Person(ref, None if person is None else person.identity, decide)
         return people
 
-    def _claim(self, made: Plan, at: datetime) -> list[tuple[Claim, bytes]]:
+    def _claim(self, made: Plan, people: Mapping[tuple[str, Subject], Person], at: datetime) -> list[tuple[Claim, bytes]]:
         """Step 1: identities, keys and claims, in the open transaction. Returns each claim with its data key."""
         connection = self.slot.connection
         self.slot.check_epoch()
         identities: dict[tuple[str, Subject], UUID] = {}
         for partner in {event.partner for event in made.events}:
-            wanted = [event.subject for event in made.events if event.partner == partner]
-            identities |= {
-                (partner, subject): person.identity for subject, person in self.register.ensure(connection, partner, wanted).items()
-            }
+            wanted = {event.subject: people[partner, event.subject].ref for event in made.events if event.partner == partner}
+            known = self.register.ensure(connection, partner, wanted, wanted)
+            identities |= {(partner, subject): person.identity for subject, person in known.items()}
         owners = [identities[event.partner, event.subject] for event in made.events]
         wanted_keys = [(owner, event.after.key_class) for owner, event in zip(owners, made.events, strict=True)]
         data_keys = keys.ensure_keys(connection, self.keyring, wanted_keys)
@@ -263,8 +273,8 @@ class _Remembering:
         return self.answers[category]
 
 
-def _subjects(one: Consignment) -> set[Subject]:
-    return {draft.subject for draft in one.delivery.drafts} | {parent.subject for parent in one.delivery.parents}
+def _subjects(one: Consignment) -> list[Subject]:
+    return [draft.subject for draft in one.delivery.drafts] + [parent.subject for parent in one.delivery.parents]
 
 
 def _result(decision: Decision) -> dict[str, Any]:

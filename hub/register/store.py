@@ -6,7 +6,7 @@ anchors that name two clients make a review item; nothing merges by itself. Iden
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -16,15 +16,23 @@ import psycopg
 from hub import codec, keys, outbox, topics
 from hub.database import Connection
 from hub.drafts import Identifier, Scheme
+from hub.errors import TransientError
 from hub.vault import KeyClass, Keyring, seal
 
-__all__ = ["Known", "Register", "Subject"]
+__all__ = ["Known", "OvertakenError", "Register", "Subject"]
 
 _STRONG = (Scheme.HETU, Scheme.LEARNER_NUMBER)
 Subject = tuple[Identifier, ...]
 """A person's identifiers as one partner gave them, strongest first."""
 _Mark = tuple[str, str, bytes]
 _Anchor = tuple[str, bytes]
+
+
+class OvertakenError(TransientError):
+    """A parallel caller has just made the same person known: roll back, look again, and find them."""
+
+    def __init__(self) -> None:
+        super().__init__("the same person was being registered at the same time: try again", retry_after=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,25 @@ class Register:
                 found[subject] = matches[0]
         return found
 
+    def recognise(self, connection: Connection, partner: str, subjects: Iterable[Subject]) -> dict[Subject, tuple[bytes, Known | None]]:
+        """Each subject's person reference, and who it is if known. Subjects of one batch that share an identifier are the same person.
+
+        The reference of an unknown person is the HMAC of the strongest identifier that came first: it exists before anyone is stored.
+        """
+        wanted = list(dict.fromkeys(subjects))
+        known = self.find(connection, partner, wanted)
+        people: dict[_Mark, tuple[bytes, Known | None]] = {}
+        found: dict[Subject, tuple[bytes, Known | None]] = {}
+        for subject in wanted:
+            marks = self._marks(partner, subject)
+            if subject in known:
+                found[subject] = known[subject].person_ref, known[subject]
+            else:
+                found[subject] = next((people[mark] for mark in marks if mark in people), (self.person_ref(partner, subject), None))
+            for mark in marks:
+                people.setdefault(mark, found[subject])
+        return found
+
     def identities_of(self, connection: Connection, clients: Sequence[UUID]) -> dict[UUID, list[UUID]]:
         """All identities of each client."""
         rows = connection.execute(
@@ -69,22 +96,34 @@ class Register:
             found[client].append(identity)
         return found
 
+    def clients_by_anchor(self, connection: Connection, subjects: Iterable[Subject]) -> dict[Subject, UUID]:
+        """The clients whom other partners' records make known by a hetu or learner number; that of the strongest identifier counts."""
+        anchors = {subject: self._anchors_of(subject) for subject in subjects}
+        holders = _holders(connection, [anchor for found in anchors.values() for anchor in found])
+        return {subject: named[0] for subject, found in anchors.items() if (named := [holders[one] for one in found if one in holders])}
+
     def anchored(self, connection: Connection, identifier: Identifier) -> UUID | None:
         """The client whom a strong identifier names, whichever partner brought it."""
         hmac = self.keyring.anchor(identifier.scheme, identifier.value)
         row = connection.execute("SELECT client FROM anchor WHERE scheme = %s AND hmac = %s", (identifier.scheme, hmac)).fetchone()
         return None if row is None else row[0]
 
-    def ensure(self, connection: Connection, partner: str, subjects: Iterable[Subject]) -> dict[Subject, Known]:
+    def ensure(
+        self, connection: Connection, partner: str, subjects: Iterable[Subject], refs: Mapping[Subject, bytes] | None = None
+    ) -> dict[Subject, Known]:
         """The identity of each subject, made where there is none; identifiers not seen before are added to it.
 
-        Safe against parallel callers: every insert is sorted by HMAC, and the loser of a race takes the winner's identity and client.
+        `refs` are the person references that the caller has built on, from `recognise`. Safe against parallel callers: every insert is sorted by
+        HMAC, and the loser of a race takes the winner's identity and client. Raises `OvertakenError` when that would give a person another reference.
         """
         wanted = list(dict.fromkeys(subjects))
+        expected = {subject: ref for subject, (ref, _) in self.recognise(connection, partner, wanted).items()} if refs is None else refs
         known = self.find(connection, partner, wanted)
         fresh = [subject for subject in wanted if subject not in known]
         if fresh:
-            known |= self._create(connection, partner, fresh)
+            known |= self._create(connection, partner, {subject: expected[subject] for subject in fresh})
+        if any(known[subject].person_ref != expected[subject] for subject in wanted):
+            raise OvertakenError
         self._add_identifiers(connection, partner, {subject: known[subject] for subject in wanted})
         return known
 
@@ -99,23 +138,25 @@ class Register:
         ).fetchall()
         return {(scheme, issuer, hmac): Known(identity, client, ref) for scheme, issuer, hmac, identity, client, ref in rows}
 
-    def _create(self, connection: Connection, partner: str, subjects: list[Subject]) -> dict[Subject, Known]:
+    def _create(self, connection: Connection, partner: str, refs: Mapping[Subject, bytes]) -> dict[Subject, Known]:
         now = self.now()
-        refs = {self.person_ref(partner, subject): subject for subject in subjects}
+        people: dict[bytes, Subject] = {}
+        for subject, ref in refs.items():
+            people[ref] = tuple(dict.fromkeys((*people.get(ref, ()), *subject)))
         made = connection.execute(
             "INSERT INTO identity (id, partner, person_ref, created_at) SELECT id, %s, ref, %s FROM unnest(%s::uuid[], %s::bytea[]) AS new (id, ref) "
             "ON CONFLICT (partner, person_ref) DO NOTHING RETURNING id, person_ref",
-            (partner, now, [uuid4() for _ in refs], sorted(refs)),
+            (partner, now, [uuid4() for _ in people], sorted(people)),
         ).fetchall()
-        clients = self._clients(connection, {identity: refs[ref] for identity, ref in made}, now)
+        clients = self._clients(connection, {identity: people[ref] for identity, ref in made}, now)
         self._join(connection, clients, now)
         rows = connection.execute(
             "SELECT p.person_ref, p.id, m.client FROM identity p JOIN membership m ON m.identity = p.id "
             "WHERE p.partner = %s AND p.person_ref = ANY(%s)",
-            (partner, list(refs)),
+            (partner, list(people)),
         ).fetchall()
         by_ref = {ref: Known(identity, client, ref) for ref, identity, client in rows}
-        return {subject: by_ref[self.person_ref(partner, subject)] for subject in subjects}
+        return {subject: by_ref[ref] for subject, ref in refs.items()}
 
     def _clients(self, connection: Connection, identities: dict[UUID, Subject], now: datetime) -> dict[UUID, UUID]:
         """The client of each new identity: whom an anchor already names, else a new one."""
@@ -171,12 +212,11 @@ class Register:
 
     def _add_identifiers(self, connection: Connection, partner: str, known: dict[Subject, Known]) -> None:
         present = self._lookup(connection, partner, known)
-        missing = {
-            mark: (person, item)
-            for subject, person in known.items()
-            for mark, item in zip(self._marks(partner, subject), subject, strict=True)
-            if mark not in present
-        }
+        missing: dict[_Mark, tuple[Known, Identifier]] = {}
+        for subject, person in known.items():
+            for mark, item in zip(self._marks(partner, subject), subject, strict=True):
+                if mark not in present:
+                    missing.setdefault(mark, (person, item))
         if not missing:
             return
         now = self.now()
@@ -190,11 +230,13 @@ class Register:
             data_key = data_keys[person.identity, KeyClass.REGISTER]
             sealed = seal(data_key.key, item.value.encode(), (b"identifier", person.identity.bytes, mark[2]))
             rows.append((*mark, person.identity, data_key.key_id, sealed.nonce + sealed.ciphertext))
-        connection.execute(
+        added = connection.execute(
             "INSERT INTO identifier (partner, scheme, issuer, hmac, identity, key_id, sealed, valid_from) SELECT %s, new.*, %s "
             "FROM unnest(%s::text[], %s::text[], %s::bytea[], %s::uuid[], %s::uuid[], %s::bytea[]) AS new ON CONFLICT DO NOTHING",
             (partner, now, *(list(column) for column in zip(*rows, strict=True))),
         )
+        if added.rowcount < len(rows):
+            raise OvertakenError
 
     def _anchors_of(self, subject: Subject) -> list[_Anchor]:
         return [(item.scheme.value, self.keyring.anchor(item.scheme, item.value)) for item in subject if item.scheme in _STRONG]
