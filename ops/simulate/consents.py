@@ -53,7 +53,7 @@ _KINDS = ("all", "all", "all", "all", "some", "some", "refuse", "request", "neve
 def answers(people: Iterable[Person], students: frozenset[int], seed: int) -> tuple[Answer, ...]:
     """At most one answer a person; every kind occurs among the first nine.
 
-    Students are asked by OSAO, which would disclose their data, the others by the city.
+    Every other student is asked by OSAO, which would disclose their data. The others are asked by the city, before OSAO has sent anything of them.
     """
     dice = Random(f"{seed}/consents")  # noqa: S311 - repeatable on purpose
     found = []
@@ -64,7 +64,7 @@ def answers(people: Iterable[Person], students: frozenset[int], seed: int) -> tu
         language, channel = dice.choice(("fi", "fi", "sv", "en")), dice.choice(("face_to_face", "online", "paper"))
         if kind == "never":
             continue
-        asked_by = "osao" if person.number in students else "oulu-city"
+        asked_by = "osao" if person.number in students and person.number % 2 else "oulu-city"
         answer: Literal["give", "refuse", "request"] = "refuse" if kind == "refuse" else "request" if kind == "request" else "give"
         items = _FORM if kind != "some" else _some(dice)
         found.append(Answer(person.number, consent_id, asked_by, answer, language, items, channel))
