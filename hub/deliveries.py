@@ -56,6 +56,8 @@ class Opened:
     delivery_id: UUID
     next: int = 1
     done: Outcome | None = None
+    again: bool = False
+    """The same bytes were taken in before, but for what was denied or wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,8 @@ def open_delivery(
     """Note that bytes arrived under a name, in the caller's transaction.
 
     The same bytes again are done already when all of them was admitted, or when it is the same sending (`stamp`), unless such `repeats` are
-    sendings of their own. A delivery that was interrupted goes on under its own id, so that its decisions are the same ones. Raises
-    `ReusedNameError` for other bytes under a name that is not `replaceable`.
+    sendings of their own; if not all was, they are taken in `again`. A delivery that was interrupted goes on under its own id, so that its
+    decisions are the same ones. Raises `ReusedNameError` for other bytes under a name that is not `replaceable`.
     """
     # Two senders of one name at once: the second finds the row of the first.
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number(b"delivery", source.encode(), item),))
@@ -96,22 +98,25 @@ def open_delivery(
     ).fetchone()
     if row is not None and row[1] != content and not replaceable:
         raise ReusedNameError(Fault("", "idempotency_key_reused", "this key was used for another document: choose a new one"))
+    again = False
     if row is not None and row[1] == content and repeats:
         delivery_id, _, last_stamp, closed, complete, outcome = row
         if closed and (complete or last_stamp == stamp):
             return Opened(delivery_id, done=_outcome(delivery_id, outcome))
         if not closed:
             position = connection.execute("SELECT next FROM source_position WHERE source = %s AND item = %s", (source, item)).fetchone()
-            return Opened(delivery_id, 1 if position is None else position[0])
+            return Opened(delivery_id, 1 if position is None else position[0], again="again" in outcome)
+        again = True
     delivery_id = uuid4()
     connection.execute(
         "INSERT INTO delivery (source, item, content, stamp, delivery_id, closed, complete, opened_at, outcome) "
-        "VALUES (%s, %s, %s, %s, %s, false, true, %s, '{}') ON CONFLICT (source, item) DO UPDATE SET content = excluded.content, "
-        "stamp = excluded.stamp, delivery_id = excluded.delivery_id, closed = false, complete = true, opened_at = excluded.opened_at, outcome = '{}'",
-        (source, item, content, stamp, delivery_id, at),
+        "VALUES (%s, %s, %s, %s, %s, false, true, %s, %s) ON CONFLICT (source, item) DO UPDATE SET content = excluded.content, "
+        "stamp = excluded.stamp, delivery_id = excluded.delivery_id, closed = false, complete = true, opened_at = excluded.opened_at, "
+        "outcome = excluded.outcome",
+        (source, item, content, stamp, delivery_id, at, Jsonb({"again": True} if again else {})),
     )
     connection.execute("DELETE FROM source_position WHERE source = %s AND item = %s", (source, item))
-    return Opened(delivery_id)
+    return Opened(delivery_id, again=again)
 
 
 def close_part(connection: Connection, part: Consignment, outcome: Outcome, at: datetime) -> None:
@@ -122,7 +127,7 @@ def close_part(connection: Connection, part: Consignment, outcome: Outcome, at: 
     source = part.delivery.source
     _list(connection, part, outcome.errors, at)
     counted = connection.execute(
-        "UPDATE delivery SET closed = %(closed)s, complete = complete AND %(complete)s, outcome = jsonb_build_object("
+        "UPDATE delivery SET closed = %(closed)s, complete = complete AND %(complete)s, outcome = outcome || jsonb_build_object("
         "'items', %(items)s::int, 'admitted', coalesce((outcome->>'admitted')::int, 0) + %(admitted)s, "
         "'unchanged', coalesce((outcome->>'unchanged')::int, 0) + %(unchanged)s, 'denied', coalesce((outcome->>'denied')::int, 0) + %(denied)s, "
         "'errors', coalesce(outcome->'errors', '[]') || %(errors)s) "

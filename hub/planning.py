@@ -33,6 +33,7 @@ class Admitted:
     content: bytes | None
     source_version: int | None
     kept_when_omitted: bool
+    """Of a retracted fact: its correction was denied, so the sender's own word still stands, and is asserted when it may be."""
     key_class: KeyClass
 
 
@@ -46,6 +47,8 @@ class Consignment:
     delivery: Delivery
     next: int | None = None
     """The item to go on with in the same delivery; None: this is its end."""
+    again: bool = False
+    """The same was taken in before: only what was denied or wrong then is still to be done. Another document may have corrected the rest since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +158,16 @@ class _Planner:
             except RecordError as error:
                 faults = tuple(Fault(draft.pointer + fault.pointer, fault.code, fault.remedy) for fault in error.faults)
                 self.plan.errors.append((consignment, ItemError(draft.item, draft.pointer, faults)))
-        for parent in delivery.parents:
+        for parent in () if consignment.again else delivery.parents:
             self._take_parent(consignment, parent, stated)
 
     def _take_draft(self, consignment: Consignment, draft: Draft, person: Person, fact_ref: bytes) -> None:
         before = self.facts.get(fact_ref)
         _refuse_stale(draft, before)
+        live = before is not None and before.content is not None
+        if consignment.again and (draft.retract or (before is not None and (live or not before.kept_when_omitted))):
+            self._note_unchanged(consignment)
+            return
         if draft.retract:
             self._retract_with_parts(consignment, draft, fact_ref, set())
             return
@@ -172,15 +179,14 @@ class _Planner:
             form.fingerprint, payload, draft.category.encode(), _time(draft.occurred_from), _time(draft.occurred_until)
         )
         if before is not None and before.content == content:
-            self.plan.unchanged[consignment.delivery_id] = self.plan.unchanged.get(consignment.delivery_id, 0) + 1
+            self._note_unchanged(consignment)
             return
-        live = before is not None and before.content is not None
         action = "correct" if live else "assert"
         if not permitted:
             self._judge(consignment, draft.item, draft.subject, fact_ref, draft.category, action, decisions, None)
             if live:
                 # A later grant must not revive what the sender has since corrected.
-                self._retract_with_parts(consignment, draft, fact_ref, set())
+                self._retract_with_parts(consignment, draft, fact_ref, set(), denied=True)
             return
         parent_ref = None if draft.parent is None else self.keyring.fact(consignment.delivery.source, person.ref, draft.parent)
         predecessor = None if before is None else before.event_id
@@ -212,6 +218,9 @@ class _Planner:
             )
         )
 
+    def _note_unchanged(self, consignment: Consignment) -> None:
+        self.plan.unchanged[consignment.delivery_id] = self.plan.unchanged.get(consignment.delivery_id, 0) + 1
+
     def _take_parent(self, consignment: Consignment, parent: Parent, stated: set[bytes]) -> None:
         person = self.people[consignment.delivery.partner, parent.subject]
         ref = self.keyring.fact(consignment.delivery.source, person.ref, parent.parent)
@@ -225,21 +234,23 @@ class _Planner:
         for part in self._parts(ref):
             if part.fact_ref in stated:
                 self._retract_omitted(consignment, parent, part.fact_ref, stated)
-            elif not part.kept_when_omitted:
+            elif part.content is None or not part.kept_when_omitted:
                 self._retract_with_parts(consignment, parent, part.fact_ref, set())
 
-    def _retract_with_parts(self, consignment: Consignment, cause: Draft | Parent, ref: bytes, done: set[bytes]) -> None:
+    def _retract_with_parts(
+        self, consignment: Consignment, cause: Draft | Parent, ref: bytes, done: set[bytes], *, denied: bool = False
+    ) -> None:
         if ref in done:
             return
         done.add(ref)
         for part in self._parts(ref):
-            self._retract_with_parts(consignment, cause, part.fact_ref, done)
+            self._retract_with_parts(consignment, cause, part.fact_ref, done, denied=denied)
         before = self.facts.get(ref)
         if before is None or before.content is None:
             return
         event_id = self.keyring.event_id(consignment.delivery.source, ref, frame(before.event_id, b"retract"))
         after = Admitted(
-            ref, before.parent_ref, before.type, before.category, event_id, None, before.source_version, False, before.key_class
+            ref, before.parent_ref, before.type, before.category, event_id, None, before.source_version, denied, before.key_class
         )
         decision_id = self._judge(consignment, cause.item, cause.subject, ref, before.category, "retract", (), event_id)
         self._publish(

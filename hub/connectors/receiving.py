@@ -107,7 +107,7 @@ def _parts(delivery: Delivery, item: bytes, opened: Opened) -> Iterator[Consignm
             size = 1
         last = draft.item
     for start, end in zip(cuts, [*cuts[1:], None], strict=True):
-        yield Consignment(opened.delivery_id, item, _between(delivery, start, end), end)
+        yield Consignment(opened.delivery_id, item, _between(delivery, start, end), end, opened.again)
 
 
 def _between(delivery: Delivery, start: int, end: int | None) -> Delivery:

@@ -250,6 +250,29 @@ def test_two_deliveries_of_one_batch_that_state_one_fact():
     assert made.unchanged == {UUID(int=2): 1}
 
 
+def test_what_was_taken_in_before_is_not_gone_back_to():
+    """The same bytes again, under their own name: what another document has corrected since stays, what was denied is asserted when it is allowed."""
+    hub = Hub()
+    hub.take(sending(draft("A"), parents=(parent("right"),)))
+    hub.take(sending(draft("B"), draft("C", "later", parent="right"), number=2))
+    again = sending(draft("A"), draft("A", "denied-then"), draft("C", "later", retract=True), number=3, parents=(parent("right"),))
+    made = hub.take(replace(again, again=True))
+    assert [event.after.fact_ref for event in made.events] == [ref("denied-then")]
+    assert made.unchanged == {UUID(int=3): 2}
+    assert actions(hub.take(again)) == ["correct", "retract"]
+
+
+def test_what_another_document_took_back_stays_taken_back():
+    """The same bytes again revive no fact that was retracted since, but one whose own correction was denied comes back when it is allowed."""
+    hub = Hub()
+    hub.take(sending(draft("A", "gone"), draft("A", "denied")))
+    hub.take(sending(draft("A", "gone", retract=True), number=2))
+    hub.take(sending(draft("B", "denied"), number=3), decisions=(DENY,))
+    assert hub.live == set()
+    hub.take(replace(sending(draft("A", "gone"), draft("B", "denied"), number=4), again=True))
+    assert hub.live == {ref("denied")}
+
+
 def test_decision_ids_are_those_of_the_delivery():
     """The same delivery again gives the same ids; another one gives others."""
     (first,) = Hub().take(sending(draft("A"))).verdicts
