@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from getpass import getpass
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 from uuid import UUID, uuid4
 
 import typer
@@ -51,61 +51,44 @@ def notices() -> None:
         typer.echo(notice_text(notice))
 
 
-@consent.command("give")
-def give(
-    *,
-    partner: Partner,
-    purpose: Purpose,
-    category: Categories,
-    recipient: Recipients,
-    days: Days = 365,
-    language: Language = "fi",
-    notice: NoticeId = None,
-    channel: Channel = "face_to_face",
-    actor: Actor = "client",
-    scheme: Scheme = "hetu",
-    issuer: Issuer = "",
-    key: Key = None,
-) -> None:
-    """Record that the client permits sharing. The consent codes are those that the agreements ask for."""
-    hub = _start()
-    codes = _codes(hub.network, purpose, category, recipient)
-    item = ConsentItem(purpose, frozenset(category), frozenset(recipient), permit=True, codes=codes)
-    _record(
-        hub, "give", partner, item, days, _notice(hub.network, notice, language), _act(hub, partner, channel, actor), (scheme, issuer), key
-    )
+def _answering(answer: Literal["give", "refuse"]) -> Callable[..., None]:
+    """The command that records one kind of answer; both take the same options."""
+
+    def command(
+        *,
+        partner: Partner,
+        purpose: Purpose,
+        category: Categories,
+        recipient: Recipients,
+        days: Days = 365,
+        language: Language = "fi",
+        notice: NoticeId = None,
+        channel: Channel = "face_to_face",
+        actor: Actor = "client",
+        scheme: Scheme = "hetu",
+        issuer: Issuer = "",
+        key: Key = None,
+    ) -> None:
+        hub = _start()
+        permit = answer == "give"
+        codes = _codes(hub.network, purpose, category, recipient) if permit else frozenset()
+        item = ConsentItem(purpose, frozenset(category), frozenset(recipient), permit=permit, codes=codes)
+        act = _act(hub, partner, channel, actor)
+        wish = consents.Wish(_notice(hub.network, notice, language), (item,), act.occurred_at, act.occurred_at + timedelta(days=days))
+        identifier = _identifier(hub, scheme, issuer)
+        with reaching_database(), connect(hub.settings) as connection:
+            record = _told(lambda: consents.record_answer(hub, connection, partner, identifier, key or uuid4(), answer, wish, act))
+        _show(record)
+
+    return command
 
 
-@consent.command("refuse")
-def refuse(
-    *,
-    partner: Partner,
-    purpose: Purpose,
-    category: Categories,
-    recipient: Recipients,
-    days: Days = 365,
-    language: Language = "fi",
-    notice: NoticeId = None,
-    channel: Channel = "face_to_face",
-    actor: Actor = "client",
-    scheme: Scheme = "hetu",
-    issuer: Issuer = "",
-    key: Key = None,
-) -> None:
-    """Record that the client says no. Service goes on unchanged, and so does what a statute carries."""
-    hub = _start()
-    item = ConsentItem(purpose, frozenset(category), frozenset(recipient), permit=False, codes=frozenset())
-    _record(
-        hub,
-        "refuse",
-        partner,
-        item,
-        days,
-        _notice(hub.network, notice, language),
-        _act(hub, partner, channel, actor),
-        (scheme, issuer),
-        key,
-    )
+consent.command("give", help="Record that the client permits sharing. The consent codes are those that the agreements ask for.")(
+    _answering("give")
+)
+consent.command("refuse", help="Record that the client says no. Service goes on unchanged, and so does what a statute carries.")(
+    _answering("refuse")
+)
 
 
 @consent.command("withdraw")
@@ -169,24 +152,6 @@ def _codes(network: Network, purpose: str, categories: Iterable[str], recipients
     if not codes:
         raise FatalError(f"no agreement of {network.id} rests on consent for this: see its file for purposes, categories and recipients")
     return codes
-
-
-def _record(
-    hub: Hub,
-    answer: consents.Answering,
-    partner: str,
-    item: ConsentItem,
-    days: int,
-    notice: Notice,
-    act: Act,
-    identified_by: tuple[str, str],
-    key: UUID | None,
-) -> None:
-    identifier = _identifier(hub, *identified_by)
-    wish = consents.Wish(notice, (item,), act.occurred_at, act.occurred_at + timedelta(days=days))
-    with reaching_database(), connect(hub.settings) as connection:
-        record = _told(lambda: consents.record_answer(hub, connection, partner, identifier, key or uuid4(), answer, wish, act))
-    _show(record)
 
 
 def _show(record: ConsentRecord) -> None:
