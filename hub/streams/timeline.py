@@ -121,10 +121,15 @@ class Timeline:
             return change, open_record(change, keys[change["key_id"]])
 
         readable = [record for record, _ in changes if (record.partition, record.offset) in places]
-        for _, (change, text) in await decode_all(connection, readable, unsealed):
+        rows = [
+            (change["consent_id"], change["version"], change["identity_id"], text, change["record_hash"])
+            for _, (change, text) in await decode_all(connection, readable, unsealed)
+        ]
+        if rows:
             await connection.execute(
-                "INSERT INTO consent (consent_id, version, subject, record, hash) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                (change["consent_id"], change["version"], change["identity_id"], text, change["record_hash"]),
+                "INSERT INTO consent (consent_id, version, subject, record, hash) SELECT * FROM "
+                "unnest(%b::uuid[], %b::int[], %b::uuid[], %b::text[], %b::bytea[]) ON CONFLICT DO NOTHING",
+                tuple(list(column) for column in zip(*rows, strict=True)),
             )
 
     async def _judge_people(self, connection: psycopg.AsyncConnection, identities: set[UUID]) -> None:
@@ -136,22 +141,27 @@ class Timeline:
                 {"ids": list(identities)},
             )
         ).fetchall()
-        await self._judge_entries(connection, [event_id for (event_id,) in rows])
+        await self._judge_again(connection, [event_id for (event_id,) in rows])
 
     async def _judge_everything(self, connection: psycopg.AsyncConnection) -> None:
         rows = await (await connection.execute("SELECT event_id FROM entry")).fetchall()
-        await self._judge_entries(connection, [event_id for (event_id,) in rows])
+        await self._judge_again(connection, [event_id for (event_id,) in rows])
+
+    async def _judge_again(self, connection: psycopg.AsyncConnection, event_ids: Sequence[bytes]) -> None:
+        await connection.execute("DELETE FROM basis_state WHERE event_id = ANY(%b)", (list(event_ids),))
+        await self._judge_entries(connection, event_ids)
 
     async def _judge_entries(self, connection: psycopg.AsyncConnection, event_ids: Sequence[bytes]) -> None:
-        """The second gate: write what these entries rest on, from the consent records so far."""
+        """The second gate: write what these entries, of which nothing is written, rest on, from the consent records so far."""
         network = await self._network(connection)
         if network is None or not event_ids:
             return
         rows = await (
             await connection.execute(
                 "SELECT e.event_id, e.partner, e.category, e.identity, s.client FROM entry e JOIN subject s ON s.identity = e.identity "
-                "WHERE e.event_id = ANY(%s) AND e.action <> 'retract'",
+                "WHERE e.event_id = ANY(%b) AND e.action <> 'retract'",
                 (list(event_ids),),
+                binary=True,
             )
         ).fetchall()
         consents = await _consents(connection, {identity for *_, identity, _ in rows}, {client for *_, client in rows if client})
@@ -166,7 +176,7 @@ class Timeline:
                     for recipient, purpose in network.pairs.get((partner, category), ())
                 ]
             states += [(event_id, recipient, purpose, state) for recipient, purpose, state in answers[partner, category, owner]]
-        await _replace_states(connection, event_ids, states)
+        await _insert_states(connection, states)
 
 
 async def _insert_entries(connection: psycopg.AsyncConnection, events: Sequence[OpenedEvent]) -> list[bytes]:
@@ -197,6 +207,7 @@ async def _insert_entries(connection: psycopg.AsyncConnection, events: Sequence[
         "sealed, recorded_at) SELECT * FROM unnest(%b::bytea[], %b::uuid[], %b::uuid[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::text[], "
         "%b::bytea[], %b::uuid[], %b::bytea[], %b::bytea[], %b::bytea[], %b::timestamptz[]) ON CONFLICT DO NOTHING RETURNING event_id",
         tuple(list(column) for column in zip(*rows, strict=True)),
+        binary=True,
     )
     return [event_id for (event_id,) in await found.fetchall()]
 
@@ -225,10 +236,7 @@ async def _consents(connection: psycopg.AsyncConnection, identities: set[UUID], 
     return found
 
 
-async def _replace_states(
-    connection: psycopg.AsyncConnection, event_ids: Sequence[bytes], states: Sequence[tuple[bytes, str, str, BasisState]]
-) -> None:
-    await connection.execute("DELETE FROM basis_state WHERE event_id = ANY(%s)", (list(event_ids),))
+async def _insert_states(connection: psycopg.AsyncConnection, states: Sequence[tuple[bytes, str, str, BasisState]]) -> None:
     if not states:
         return
     rows = [
