@@ -32,7 +32,7 @@ def ensure_keys(connection: Connection, keyring: Keyring, wanted: Iterable[tuple
         rows = [(identity, key_class, uuid4()) for identity, key_class in missing]
         connection.execute(
             "INSERT INTO dek (identity, class, key_id, wrapped, epoch) "
-            "SELECT * FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::bytea[], %s::int[]) ON CONFLICT (identity, class) DO NOTHING",
+            "SELECT * FROM unnest(%b::uuid[], %b::text[], %b::uuid[], %b::bytea[], %b::int[]) ON CONFLICT (identity, class) DO NOTHING",
             (
                 [identity for identity, _, _ in rows],
                 [key_class.value for _, key_class, _ in rows],
@@ -54,7 +54,7 @@ def keys_by_id(connection: Connection, keyring: Keyring, key_ids: Iterable[UUID]
 def _select(connection: Connection, keyring: Keyring, pairs: list[tuple[UUID, KeyClass]]) -> dict[tuple[UUID, KeyClass], DataKey]:
     rows = connection.execute(
         "SELECT identity, class, key_id, wrapped, epoch FROM dek "
-        "JOIN unnest(%s::uuid[], %s::text[]) AS wanted (identity, class) USING (identity, class)",
+        "JOIN unnest(%b::uuid[], %b::text[]) AS wanted (identity, class) USING (identity, class)",
         ([identity for identity, _ in pairs], [key_class.value for _, key_class in pairs]),
     ).fetchall()
     return {

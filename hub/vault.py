@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import stat
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -29,6 +30,7 @@ __all__ = ["KeyClass", "Keyring", "Sealed", "create_keyring", "frame", "load_key
 _FORMAT = b"\x01"
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
+_LENGTH = struct.Struct(">I").pack
 
 
 class KeyClass(StrEnum):
@@ -46,7 +48,7 @@ class KeyClass(StrEnum):
 
 def frame(*parts: bytes) -> bytes:
     """An unambiguous concatenation: each part after its length in 4 bytes, so that no two different lists give the same bytes."""
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return b"".join([_LENGTH(len(part)) + part for part in parts])
 
 
 @dataclass(frozen=True, slots=True)
