@@ -30,6 +30,7 @@ USER = "silta"
 _ROOTS_FOLDER = Path("/var/lib/silta")
 
 # Statements and parameters may name a person: nothing of them reaches the log, not even with an error (DETAIL quotes the offending row).
+# Errors of statements stay out as a whole (`log` ranks above `error`): "invalid input syntax for type …" quotes the value in the message itself.
 _SETTINGS = """listen_addresses = '127.0.0.1'
 port = {port}
 unix_socket_directories = ''
@@ -40,6 +41,7 @@ fsync = on
 synchronous_commit = on
 full_page_writes = on
 log_statement = 'none'
+log_min_messages = 'log'
 log_min_error_statement = 'panic'
 log_min_duration_statement = -1
 log_parameter_max_length = 0

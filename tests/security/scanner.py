@@ -25,6 +25,7 @@ __all__ = ["Hit", "Scanner", "forms", "scan_database", "scan_files", "scan_topic
 
 _CHUNK = 16 * 1024 * 1024
 _OVERLAP = 1024
+_ZEROS = re.compile(rb"\0{64,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,7 @@ class Scanner:
         for word in words:
             for name, form in forms(word).items():
                 (self._exact if "base64" in name else self._loose).setdefault(form, (word, name))
-        self._patterns = [
-            (re.compile(b"|".join(re.escape(form) for form in sorted(known, key=len, reverse=True))), known)
-            for known in (self._loose, self._exact)
-        ]
+        self._patterns = [(re.compile(_pattern(known), re.DOTALL), known) for known in (self._loose, self._exact)]
 
     def hits(self, data: bytes, place: str) -> Iterator[Hit]:
         """Each word once a form."""
@@ -84,6 +82,25 @@ class Scanner:
                 if found not in seen:
                     seen.add(found)
                     yield Hit(*found, place)
+
+
+def _pattern(words: Iterable[bytes]) -> bytes:
+    """A pattern for any of the words, common beginnings taken together: plain alternatives are tried one by one at every byte."""
+    tree: dict[int, Any] = {}
+    for word in words:
+        node = tree
+        for byte in word:
+            node = node.setdefault(byte, {})
+        node.clear()
+        node[-1] = None  # a word ends here; longer ones that begin with it are found by it
+    return _branch(tree)
+
+
+def _branch(node: dict[int, Any]) -> bytes:
+    if -1 in node:
+        return b""
+    parts = [re.escape(bytes([byte])) + _branch(following) for byte, following in sorted(node.items())]
+    return parts[0] if len(parts) == 1 else b"(?:" + b"|".join(parts) + b")"
 
 
 def scan_files(scanner: Scanner, folders: Iterable[Path], *, without: Iterable[Path] = ()) -> tuple[list[Hit], int, int]:
@@ -108,7 +125,8 @@ def _scan_file(scanner: Scanner, path: Path, found: list[Hit]) -> int:
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 size += len(chunk)
-                found += scanner.hits(tail + chunk, str(path))
+                # Long runs of zeros are what servers allocate ahead.
+                found += scanner.hits(_ZEROS.sub(b"\0", tail + chunk), str(path))
                 if chunk.startswith(b"\x1f\x8b"):
                     found += scanner.hits(zlib.decompressobj(31).decompress(chunk), f"{path}, unpacked")
                 tail = chunk[-_OVERLAP:]
@@ -124,7 +142,7 @@ def scan_database(scanner: Scanner, url: str) -> tuple[list[Hit], int, int]:
     with psycopg.connect(url) as connection:
         named = connection.execute(
             "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-            "WHERE c.relkind IN ('r', 'p', 'm', 'S') AND n.nspname NOT LIKE 'pg_toast%' AND c.relname NOT IN ('pg_largeobject', 'pg_authid')"
+            "WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname NOT LIKE 'pg_toast%' AND c.relname NOT IN ('pg_largeobject', 'pg_authid')"
         ).fetchall()
         for schema, table in named:
             tables += 1
