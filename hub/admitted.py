@@ -18,7 +18,7 @@ __all__ = ["Claim", "ContendedError", "claim_events", "free_claims", "open_claim
 
 _CLAIM_KEPT = timedelta(days=1)
 """A settled claim stays this long, so that a late rival that saw the older snapshot still meets it."""
-_FACT_COLUMNS = "fact_ref, parent_ref, type, category, event_id, content, source_version, kept_when_omitted, key_class"
+_FACT_COLUMNS = "fact_ref, parent_ref, type, category, event_id, content, source_version, kept_when_omitted, denied, key_class"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,11 @@ class ContendedError(Exception):
 
 def select_facts(connection: Connection, refs: Collection[bytes]) -> list[Admitted]:
     """The admitted facts that these references name, and every fact under them."""
+    columns = ", ".join(f"s.{column}" for column in _FACT_COLUMNS.split(", "))
     cursor = connection.cursor(row_factory=dict_row)
     rows = cursor.execute(
         f"WITH RECURSIVE found AS (SELECT {_FACT_COLUMNS} FROM snapshot WHERE fact_ref = ANY(%(refs)s) OR parent_ref = ANY(%(refs)s) "  # noqa: S608 - constants
-        "UNION SELECT s.fact_ref, s.parent_ref, s.type, s.category, s.event_id, s.content, s.source_version, s.kept_when_omitted, s.key_class "
+        f"UNION SELECT {columns} "
         f"FROM snapshot s JOIN found ON s.parent_ref = found.fact_ref) SELECT {_FACT_COLUMNS} FROM found",
         {"refs": list(refs)},
     ).fetchall()
@@ -75,6 +76,7 @@ def claim_events(
             claim.event.after.content,
             claim.event.after.source_version,
             claim.event.after.kept_when_omitted,
+            claim.event.after.denied,
             claim.event.after.key_class.value,
             claim.identity,
             claim.key_id,
@@ -84,10 +86,10 @@ def claim_events(
         for claim in sorted(claims, key=lambda claim: (claim.event.after.fact_ref, claim.event.predecessor or b""))
     ]
     made = connection.execute(
-        "INSERT INTO claim (event_id, fact_ref, parent_ref, type, category, predecessor, content, source_version, kept_when_omitted, key_class, "
-        "identity, key_id, decision_id, source, slot, epoch, state, recorded_at, low_offsets, expires_at) "
+        "INSERT INTO claim (event_id, fact_ref, parent_ref, type, category, predecessor, content, source_version, kept_when_omitted, denied, "
+        "key_class, identity, key_id, decision_id, source, slot, epoch, state, recorded_at, low_offsets, expires_at) "
         "SELECT new.*, %s, %s, %s, 'claimed', %s, %s, %s FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::text[], %s::text[], %s::bytea[], "
-        "%s::bytea[], %s::bigint[], %s::boolean[], %s::text[], %s::uuid[], %s::uuid[], %s::uuid[]) AS new ON CONFLICT DO NOTHING",
+        "%s::bytea[], %s::bigint[], %s::boolean[], %s::boolean[], %s::text[], %s::uuid[], %s::uuid[], %s::uuid[]) AS new ON CONFLICT DO NOTHING",
         (
             source,
             slot,

@@ -33,7 +33,8 @@ class Admitted:
     content: bytes | None
     source_version: int | None
     kept_when_omitted: bool
-    """Of a retracted fact: its correction was denied, so the sender's own word still stands, and is asserted when it may be."""
+    denied: bool
+    """Retracted because its correction was denied: the sender's own word still stands, and is asserted when it may be."""
     key_class: KeyClass
 
 
@@ -165,7 +166,7 @@ class _Planner:
         before = self.facts.get(fact_ref)
         _refuse_stale(draft, before)
         live = before is not None and before.content is not None
-        if consignment.again and (draft.retract or (before is not None and (live or not before.kept_when_omitted))):
+        if consignment.again and (draft.retract or (before is not None and (live or not before.denied))):
             self._note_unchanged(consignment)
             return
         if draft.retract:
@@ -199,6 +200,7 @@ class _Planner:
             content,
             draft.source_version,
             draft.kept_when_omitted,
+            False,
             KeyClass(basis_class(permitted)),
         )
         decision_id = self._judge(consignment, draft.item, draft.subject, fact_ref, draft.category, action, decisions, after.event_id)
@@ -250,7 +252,7 @@ class _Planner:
             return
         event_id = self.keyring.event_id(consignment.delivery.source, ref, frame(before.event_id, b"retract"))
         after = Admitted(
-            ref, before.parent_ref, before.type, before.category, event_id, None, before.source_version, denied, before.key_class
+            ref, before.parent_ref, before.type, before.category, event_id, None, before.source_version, False, denied, before.key_class
         )
         decision_id = self._judge(consignment, cause.item, cause.subject, ref, before.category, "retract", (), event_id)
         self._publish(

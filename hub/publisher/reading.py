@@ -45,7 +45,7 @@ def committed_since(settings: Settings, topic: str, low: Mapping[int, int], note
             message = consumer.poll(0.05)
             if message is not None and message.error() is None and (message.offset() or 0) < ends[message.partition() or 0]:
                 note(message.key(), message.value())
-            if message is None or message.offset() == ends[message.partition() or 0] - 1:
+            if message is None or (message.offset() or 0) >= ends[message.partition() or 0] - 1:
                 # Control records at the end are never handed out, so the position decides, not the last offset seen.
                 reached = consumer.position([TopicPartition(topic, number) for number in open_partitions])
                 open_partitions -= {place.partition for place in reached if place.offset >= ends[place.partition]}

@@ -69,6 +69,7 @@ CREATE TABLE claim (
     content bytea,  -- HMAC; null: a retraction
     source_version bigint,
     kept_when_omitted boolean NOT NULL,
+    denied boolean NOT NULL,  -- retracted because its correction was denied
     key_class text NOT NULL,
     identity uuid NOT NULL,
     key_id uuid NOT NULL,
@@ -91,6 +92,7 @@ CREATE TABLE snapshot (
     content bytea,  -- HMAC; null: retracted
     source_version bigint,
     kept_when_omitted boolean NOT NULL,
+    denied boolean NOT NULL,  -- retracted because its correction was denied
     key_class text NOT NULL
 );
 CREATE INDEX snapshot_parent ON snapshot (parent_ref) WHERE parent_ref IS NOT NULL;
@@ -134,13 +136,10 @@ CREATE TABLE outbox (
     change_no bigint UNIQUE
 );
 CREATE INDEX outbox_waiting ON outbox (id) WHERE change_no IS NULL;
-CREATE SEQUENCE outbox_change_no;
 CREATE TABLE relay (single boolean PRIMARY KEY DEFAULT true CHECK (single), epoch bigint NOT NULL);
 INSERT INTO relay (epoch) VALUES (0);
 
 CREATE TABLE network_version (version text PRIMARY KEY, network text NOT NULL, content text NOT NULL, activated_at timestamptz NOT NULL);
-
-CREATE TABLE writer (name text PRIMARY KEY, epoch bigint NOT NULL);
 
 CREATE TABLE partner_credential (
     secret_sha256 bytea PRIMARY KEY,
