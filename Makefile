@@ -3,6 +3,8 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests wait for processes most of the time, so one more than the cores of a small machine.
+WORKERS ?= 3
 
 .PHONY: help demo test check docs format lock setup clean
 
@@ -21,7 +23,7 @@ demo:
 	@$(BIN)/silta demo $(ARGS)
 
 test: setup
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: setup
 	@$(BIN)/ruff format --check --quiet . && echo "format   ok"
