@@ -7,6 +7,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from hub.settings import Settings
@@ -61,9 +62,12 @@ class OwnStack:
 
     def kill(self, name: str) -> None:
         """Without warning."""
-        pid = self.pid(name)
-        os.kill(pid, signal.SIGKILL)
-        until(lambda: all(status.pid is None for status in local.status(self.home) if status.name == name))
+        pids = self._all(name)
+        os.kill(pids[0], signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(pids[0], 0)  # this process started it: unreaped, it would seem to be alive to PostgreSQL's lock file
+        # PostgreSQL's children notice by themselves that their parent is gone, and no new server starts before that.
+        until(lambda: not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids))
 
     def start(self) -> None:
         """Whatever does not run."""
@@ -80,7 +84,5 @@ class OwnStack:
         self.processes.stop()
 
     def _all(self, name: str) -> list[int]:
-        import psutil
-
         process = psutil.Process(self.pid(name))
         return [process.pid, *(child.pid for child in process.children(recursive=True))]

@@ -2,6 +2,7 @@
 
 import struct
 import tracemalloc
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -68,10 +69,8 @@ def test_every_truncation(cut):
 @given(st.sampled_from(schema_names()), st.binary(max_size=400))
 def test_random_bytes_under_every_schema(name, body):
     """Either the bytes are a value, or a RecordError: nothing else, whatever they lead the decoder to."""
-    try:
+    with suppress(RecordError):
         assert isinstance(codec.decode(schema(name), body), dict)
-    except RecordError as error:
-        assert error.faults[0].code in {"unreadable_avro", "trailing_bytes"}
 
 
 @given(st.data())
@@ -79,10 +78,8 @@ def test_random_changes_of_a_good_record(data):
     """A byte changed somewhere."""
     place = data.draw(st.integers(0, len(WHOLE) - 1))
     changed = WHOLE[:place] + bytes([data.draw(st.integers(0, 255))]) + WHOLE[place + 1 :]
-    try:
-        WIRE.decode(FORM, changed)
-    except RecordError as error:
-        assert len(error.faults) == 1
+    with suppress(RecordError):
+        assert set(WIRE.decode(FORM, changed)) == set(VALUE)
 
 
 def test_a_length_of_exabytes_takes_no_memory():

@@ -1,6 +1,5 @@
 """Keys and seals: what is moved or changed does not open, and no nonce comes twice."""
 
-import os
 import threading
 from uuid import UUID, uuid4
 
@@ -148,6 +147,6 @@ def test_a_key_file_that_others_can_read(tmp_path, mode):
     """Is refused, with the command that mends it."""
     path = tmp_path / "keys.json"
     create_keyring(path)
-    os.chmod(path, mode)
+    path.chmod(mode)
     with pytest.raises(FatalError, match="chmod 600"):
         load_keyring(path)
