@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import random
 import shutil
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -46,7 +46,7 @@ WORDS = [*HETUS, *SURNAMES, *NAMES, LEARNER]
 @pytest.fixture
 def home(stack_home):
     """A stack of this test's own, since it searches the servers' files too."""
-    path = Path(f"{stack_home}-scan")
+    path = stack_home.parent / f"silta-scan-{os.getpid()}"
     path.mkdir(mode=0o700)
     yield path
     servers.down(path, erase=True)
