@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,9 @@ from tests.integration.faults.own import OwnStack
 
 
 @pytest.fixture
-def own(stack_home: Path, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OwnStack]:
+def own(stack_home: Path, tmp_path: Path) -> Iterator[OwnStack]:
     """Servers of this test's own, which it may stop."""
-    home = Path(f"{stack_home}-faults-{abs(hash(request.node.nodeid)) % 10**6}")
+    home = stack_home.parent / f"silta-faults-{os.getpid()}"
     home.mkdir(mode=0o700)
     opened = OwnStack(home, servers.up(home, print), tmp_path)
     yield opened
