@@ -11,6 +11,7 @@ import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -20,7 +21,7 @@ from fastavro.schema import SchemaParseException, UnknownType, fingerprint, pars
 
 from hub.errors import FatalError, Fault, RecordError
 
-__all__ = ["Schema", "Wire", "by_fingerprint", "decode", "encode", "is_schema", "schema", "schema_names", "schema_text"]
+__all__ = ["Schema", "Spliced", "Wire", "by_fingerprint", "decode", "encode", "is_schema", "schema", "schema_names", "schema_text"]
 
 _MAGIC = 0
 _HEADER = struct.Struct(">bI")
@@ -103,6 +104,40 @@ def decode(form: Schema, body: bytes) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class Spliced:
+    """A record's schema cut at one field, whose encoding then serves many records.
+
+    A record is the encodings of its fields, one after another (Avro 1.12, "Complex Types"), so the parts can be put together.
+    """
+
+    form: Schema
+    field: str
+    _before: Any = dataclass_field(init=False, repr=False)
+    _inside: Any = dataclass_field(init=False, repr=False)
+    _after: Any = dataclass_field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        raw = json.loads(schema_text(self.form.name))
+        cut = [field["name"] for field in raw["fields"]].index(self.field)
+        named: dict[str, Any] = {}
+        for name, fields in (
+            ("_before", raw["fields"][:cut]),
+            ("_inside", raw["fields"][cut : cut + 1]),
+            ("_after", raw["fields"][cut + 1 :]),
+        ):
+            part = parse_schema({**raw, "name": f"{raw['name']}{name}", "fields": fields}, named_schemas=named)
+            object.__setattr__(self, name, Schema(self.form.name, self.form.fingerprint, part))
+
+    def encode_field(self, value: Any) -> bytes:
+        """The field's own encoding."""
+        return encode(self._inside, {self.field: value})
+
+    def encode(self, before: Mapping[str, Any], field: bytes, after: Mapping[str, Any]) -> bytes:
+        """The record's encoding, from the fields before it, its own, and those after it."""
+        return encode(self._before, before) + field + encode(self._after, after)
+
+
+@dataclass(frozen=True, slots=True)
 class Wire:
     """Values of topics, with the registry's ids: `ids` maps a schema's name to the id that the registry gave it."""
 
@@ -110,7 +145,11 @@ class Wire:
 
     def encode(self, form: Schema, value: Mapping[str, Any]) -> bytes:
         """Wire format of a value."""
-        return _HEADER.pack(_MAGIC, self.ids[form.name]) + encode(form, value)
+        return self.frame(form, encode(form, value))
+
+    def frame(self, form: Schema, body: bytes) -> bytes:
+        """Wire format of an encoded value."""
+        return _HEADER.pack(_MAGIC, self.ids[form.name]) + body
 
     def decode(self, form: Schema, data: bytes | None) -> dict[str, Any]:
         """The value of wire-format bytes that must be of this schema: another topic's or an unknown id is refused."""

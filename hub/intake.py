@@ -42,7 +42,7 @@ __all__ = ["DecidePublication", "Intake", "Origin"]
 
 _log = structlog.get_logger()
 _SEALED = codec.schema("sealed_event.v1")
-_DECISION = codec.schema(topics.DECISIONS.schema)
+_DECISION = codec.Spliced(codec.schema(topics.DECISIONS.schema), "results")
 _CONTENTION_SECONDS = 30.0
 
 
@@ -101,18 +101,18 @@ class Intake:
         refs = fact_refs(self.keyring, consignments, {key: person.ref for key, person in people.items()})
         made = plan(self.keyring, consignments, people, admitted.select_facts(self.slot.connection, refs))
         try:
-            claims = self._claim(made, people, at)
+            claimed = self._claim(made, people, at)
         except (OvertakenError, psycopg.errors.DeadlockDetected) as error:
             # A parallel sender was first with one of these people, or each waited for the other: nothing was claimed, so plan again.
             raise ContendedError(()) from error
         self.slot.connection.commit()
         if made.events or made.verdicts:
             self.slot.publish(
-                [*self._event_messages(claims, network, at), *self._decision_messages(made.verdicts, people, claims, network, at)]
+                [*self._event_messages(claimed, network, at), *self._decision_messages(made.verdicts, people, claimed, network, at)]
             )
             self.slot.records += len(made.verdicts)
         outcomes = [_outcome(one, made) for one in consignments]
-        self._settle(consignments, outcomes, made, at)
+        self._settle(consignments, outcomes, claimed, at)
         self.slot.connection.commit()
         return outcomes
 
@@ -141,8 +141,8 @@ class Intake:
             people[partner, subject] = Person(ref, None if person is None else person.identity, decide)
         return people
 
-    def _claim(self, made: Plan, people: Mapping[tuple[str, Subject], Person], at: datetime) -> list[tuple[Claim, bytes]]:
-        """Step 1: identities, keys and claims, in the open transaction. Returns each claim with its data key."""
+    def _claim(self, made: Plan, people: Mapping[tuple[str, Subject], Person], at: datetime) -> _Claimed:
+        """Step 1: identities, keys and claims, in the open transaction."""
         connection = self.slot.connection
         self.slot.check_epoch()
         identities: dict[tuple[str, Subject], UUID] = {}
@@ -157,21 +157,23 @@ class Intake:
         for event, owner in zip(made.events, owners, strict=True):
             data_key = data_keys[owner, event.after.key_class]
             claims.append((Claim(event, owner, data_key.key_id), data_key.key))
-        admitted.claim_events(
+        if not claims:
+            return _Claimed(None, ())
+        batch = admitted.claim_events(
             connection,
             [claim for claim, _ in claims],
             source=self.slot.source,
             slot=self.slot.number,
             epoch=self.slot.epoch,
-            recorded_at=at,
+            claimed_at=at,
             low_offsets=self.slot.low_offsets,
         )
-        return claims
+        return _Claimed(batch, claims)
 
-    def _event_messages(self, claims: Sequence[tuple[Claim, bytes]], network: Network, at: datetime) -> list[Message]:
+    def _event_messages(self, claimed: _Claimed, network: Network, at: datetime) -> list[Message]:
         topic = self.settings.topic_prefix + topics.CLIENT_EVENTS.name
         messages = []
-        for claim, key in claims:
+        for claim, key in claimed.claims:
             value = seal_event(
                 self.wire,
                 key,
@@ -209,16 +211,21 @@ class Intake:
         self,
         verdicts: Sequence[Verdict],
         people: Mapping[tuple[str, Subject], Person],
-        claims: Sequence[tuple[Claim, bytes]],
+        claimed: _Claimed,
         network: Network,
         at: datetime,
     ) -> list[Message]:
         topic = self.settings.topic_prefix + topics.DECISIONS.name
-        identities = {claim.event.event_id: claim.identity for claim, _ in claims}
+        identities = {claim.event.event_id: claim.identity for claim, _ in claimed.claims}
+        after = {"network_version": network.version, "at": at, "writer": self.slot.name, "epoch": self.slot.epoch}
+        # A person's decisions on one data category are one tuple, however many facts there are: encoded once a batch.
+        results: dict[int, bytes] = {}
         messages = []
         for n, verdict in enumerate(verdicts, self.slot.records):
             known = people[verdict.partner, verdict.subject].identity
-            value = {
+            if id(verdict.decisions) not in results:
+                results[id(verdict.decisions)] = _DECISION.encode_field([_result(decision) for decision in verdict.decisions])
+            before = {
                 "decision_id": verdict.decision_id,
                 "event_id": verdict.event_id,
                 "identity_id": known if verdict.event_id is None else identities[verdict.event_id],
@@ -229,20 +236,16 @@ class Intake:
                 "category": verdict.category,
                 "action": verdict.action,
                 "outcome": "permit" if verdict.permitted else "deny",
-                "results": [_result(decision) for decision in verdict.decisions],
-                "network_version": network.version,
-                "at": at,
-                "writer": self.slot.name,
-                "epoch": self.slot.epoch,
-                "n": n,
             }
-            messages.append(Message(topic, str(verdict.decision_id).encode(), self.wire.encode(_DECISION, value)))
+            body = _DECISION.encode(before, results[id(verdict.decisions)], {**after, "n": n})
+            messages.append(Message(topic, str(verdict.decision_id).encode(), self.wire.frame(_DECISION.form, body)))
         return messages
 
-    def _settle(self, consignments: Sequence[Consignment], outcomes: Sequence[Outcome], made: Plan, at: datetime) -> None:
+    def _settle(self, consignments: Sequence[Consignment], outcomes: Sequence[Outcome], claimed: _Claimed, at: datetime) -> None:
         """Step 3, in the open transaction."""
         self.slot.check_epoch()
-        admitted.settle_published(self.slot.connection, [event.event_id for event in made.events])
+        if claimed.batch is not None:
+            admitted.settle_batch(self.slot.connection, claimed.batch)
         for one, outcome in zip(consignments, outcomes, strict=True):
             deliveries.close_part(self.slot.connection, one, outcome, at)
 
@@ -254,6 +257,14 @@ class Intake:
         if not any(recovered):
             _log.debug("claim_contended", holders=len(rival.holders))
             threading.Event().wait(0.02)
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """Step 1's result: each claim with its data key, and their batch, None when there is nothing to publish."""
+
+    batch: int | None
+    claims: Sequence[tuple[Claim, bytes]] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,23 +112,23 @@ def recover_if_abandoned(settings: Settings, wire: Wire, source: str, number: in
 
 def _recover(settings: Settings, wire: Wire, connection: Connection, source: str, number: int) -> None:
     """With the predecessor fenced: what was committed is finished, what was not is freed. The claims' ids are looked for in the topic itself."""
-    waiting, low = admitted.open_claims(connection, source, number)
+    waiting = admitted.open_batches(connection, source, number)
     connection.commit()
-    if not waiting:
-        return
-    published: set[bytes] = set()
+    for batch in waiting:
+        published: set[bytes] = set()
 
-    def note(_key: bytes | None, value: bytes | None) -> None:
-        with suppress(RecordError):
-            event_id = read_envelope(wire, value).event_id
-            if event_id in waiting:
-                published.add(event_id)
+        def note(_key: bytes | None, value: bytes | None, found: set[bytes] = published) -> None:
+            with suppress(RecordError):
+                found.add(read_envelope(wire, value).event_id)
 
-    committed_since(settings, settings.topic_prefix + topics.CLIENT_EVENTS.name, low, note)
-    admitted.settle_published(connection, published)
-    admitted.free_claims(connection, waiting - published)
-    connection.commit()
-    _log.info("slot_recovered", source=source, slot=number, published=len(published), freed=len(waiting - published))
+        committed_since(settings, settings.topic_prefix + topics.CLIENT_EVENTS.name, batch.low_offsets, note)
+        # One transaction: all of its records are there, or none.
+        if batch.event_ids <= published:
+            admitted.settle_batch(connection, batch.id)
+        else:
+            admitted.free_batch(connection, batch.id)
+        connection.commit()
+        _log.info("batch_recovered", source=source, slot=number, events=len(batch.event_ids), published=batch.event_ids <= published)
 
 
 def _transactional_id(settings: Settings, source: str, number: int) -> str:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from hub import deliveries
 from hub.connectors.base import Source
 from hub.database import Connection
 from hub.deliveries import Opened, Outcome
-from hub.drafts import Delivery
+from hub.drafts import Delivery, Draft, ItemError, Parent
 from hub.intake import Intake
 from hub.planning import Consignment
 from hub.quarantine import quarantine
 
 __all__ = ["PART", "Received", "receive", "take_in"]
 
+_Numbered = TypeVar("_Numbered", Draft, Parent, ItemError)
 PART = 500
 """Drafts a part, about: items are not cut apart."""
 
@@ -106,22 +109,20 @@ def _parts(delivery: Delivery, item: bytes, opened: Opened) -> Iterator[Consignm
             cuts.append(draft.item)
             size = 1
         last = draft.item
-    for start, end in zip(cuts, [*cuts[1:], None], strict=True):
-        yield Consignment(opened.delivery_id, item, _between(delivery, start, end), end, opened.again)
+    drafts, parents, errors = _cut(delivery.drafts, cuts), _cut(delivery.parents, cuts), _cut(delivery.errors, cuts)
+    for number, end in enumerate([*cuts[1:], None]):
+        part = replace(delivery, drafts=tuple(drafts[number]), parents=tuple(parents[number]), errors=tuple(errors[number]))
+        yield Consignment(opened.delivery_id, item, part, end, opened.again)
 
 
-def _between(delivery: Delivery, start: int, end: int | None) -> Delivery:
-    def within(number: int) -> bool:
-        return start <= number and (end is None or number < end)
-
-    return Delivery(
-        delivery.source,
-        delivery.partner,
-        tuple(draft for draft in delivery.drafts if within(draft.item)),
-        tuple(parent for parent in delivery.parents if within(parent.item)),
-        tuple(error for error in delivery.errors if within(error.item)),
-        delivery.items,
-    )
+def _cut(found: Sequence[_Numbered], cuts: Sequence[int]) -> list[list[_Numbered]]:
+    """What belongs to the items from each cut to the next; what comes before the first was taken in before."""
+    parts: list[list[_Numbered]] = [[] for _ in cuts]
+    for one in found:
+        number = bisect_right(cuts, one.item) - 1
+        if number >= 0:
+            parts[number].append(one)
+    return parts
 
 
 def _quarantine(

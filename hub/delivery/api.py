@@ -23,6 +23,7 @@ from hub.delivery.problems import install
 from hub.delivery.push import Pushes
 from hub.delivery.routes import router
 from hub.errors import FatalError
+from hub.locks import DELIVERY_SECONDS
 from hub.publisher import DurableProducer
 from hub.start import Hub
 
@@ -38,6 +39,8 @@ SERVING: dict[str, Any] = {
     "timeout_graceful_shutdown": 10,
 }
 """uvicorn's settings: `Connection` is what makes a delivery's lock last until its last byte has left."""
+_RECORD_SECONDS = DELIVERY_SECONDS - 1.0
+"""A delivery holds its client's lock while its read is put on record: so a withdrawal waits no longer for it than for a slow receiver."""
 _DESCRIPTION = "Partner systems send documents, record consents, and read what they may see of a client's shared timeline."
 
 
@@ -48,7 +51,7 @@ def create_app(hub: Hub, decide_delivery: Decide = decide) -> FastAPI:
     async def running(app: FastAPI) -> AsyncIterator[None]:
         sources = read_sources(networks.find(hub.settings.network), hub.network)
         pushes = Pushes(hub)
-        with DurableProducer(hub.settings) as producer, open_pool(hub.settings, size=_CONNECTIONS) as pool:
+        with DurableProducer(hub.settings, seconds=_RECORD_SECONDS) as producer, open_pool(hub.settings, size=_CONNECTIONS) as pool:
             app.state.context = Context(hub, pool, Gate(hub, producer, decide_delivery), pushes, sources)
             yield
             pushes.close()

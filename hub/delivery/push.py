@@ -11,6 +11,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from uuid import uuid4
 
+import structlog
+
 from hub.connectors.base import Source
 from hub.connectors.receiving import Received, receive, take_in
 from hub.connectors.runner import open_intake
@@ -22,6 +24,7 @@ from hub.start import Hub
 
 __all__ = ["Pushed", "Pushes"]
 
+_log = structlog.get_logger()
 _GROUP_SECONDS = 0.02
 _GROUP = 100
 """Documents that are taken in together, at most."""
@@ -91,6 +94,8 @@ class _Lane:
                     intake = intake or stack.enter_context(open_intake(self._hub, self._source))
                     _answer(intake, self._source, group)
                 except Exception as error:  # noqa: BLE001 - whatever it is, each sender gets an answer, and the next group a fresh slot
+                    if not isinstance(error, SiltaError):
+                        _log.error("push_failed", source=self._source.id, error=type(error).__name__)
                     stack.close()
                     intake = None
                     for pushed in group:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
 
-from hub.errors import FatalError
+from hub.errors import FatalError, TransientError
 from hub.publisher.client import connection, reaching_kafka
 from hub.publisher.transactions import TRANSACTION_TIMEOUT_MS
 from hub.settings import Settings
@@ -33,6 +36,7 @@ def ensure_topics(settings: Settings) -> None:
                 # Another process that starts at the same time was first.
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise
+        _await_topics(admin, {topic.topic for topic in missing})
 
 
 def guard(settings: Settings) -> None:
@@ -54,6 +58,15 @@ def guard(settings: Settings) -> None:
     faults += _broker_faults(values)
     if faults:
         raise FatalError("Kafka is not set up safely, so nothing was started:\n  " + "\n  ".join(faults))
+
+
+def _await_topics(admin: AdminClient, made: set[str]) -> None:
+    """Wait until a broker tells of the topics: the controller has them a moment before."""
+    deadline = time.monotonic() + _SECONDS
+    while not made <= admin.list_topics(timeout=_SECONDS).topics.keys():
+        if time.monotonic() > deadline:
+            raise TransientError("Kafka made the topics, and does not tell of them yet")
+        threading.Event().wait(0.05)
 
 
 def _new(settings: Settings, topic: Topic) -> NewTopic:

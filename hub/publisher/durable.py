@@ -16,21 +16,22 @@ from hub.settings import Settings
 
 __all__ = ["DurableProducer"]
 
-_DELIVERY_MS = 10_000
-
 
 class DurableProducer:
-    """Publishes outside transactions; `publish` returns when all in-sync replicas have every message. Safe to share between threads."""
+    """Publishes outside transactions; `publish` returns when all in-sync replicas have every message. Safe to share between threads.
 
-    def __init__(self, settings: Settings) -> None:
+    What is not confirmed in `seconds` has failed for its caller, though it may be there all the same.
+    """
+
+    def __init__(self, settings: Settings, *, seconds: float = 10.0) -> None:
+        self._seconds = seconds
         self._producer = Producer(
             connection(settings)
             | {
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": 0,
-                "delivery.timeout.ms": _DELIVERY_MS,
-                "message.timeout.ms": _DELIVERY_MS,
+                "message.timeout.ms": int(seconds * 1000),
             }
         )
         self._stopping = threading.Event()
@@ -45,14 +46,14 @@ class DurableProducer:
         self._poller.join()
 
     def publish(self, messages: Sequence[Message]) -> None:
-        """Send, in order within a key, and wait. Raises `TransientError` if any is not confirmed in 10 s; it may be there all the same."""
+        """Send, in order within a key, and wait. Raises `TransientError` if any is not confirmed in time."""
         if not messages:
             return
         waiting = _Acknowledgements(len(messages))
         with reaching_kafka():
             for message in messages:
                 self._producer.produce(message.topic, message.value, message.key, headers=message.headers, on_delivery=waiting.note)
-            if not waiting.done.wait(_DELIVERY_MS / 1000 + 5):
+            if not waiting.done.wait(self._seconds + 1):
                 raise TransientError("Kafka did not confirm in time")
             if waiting.error is not None:
                 raise KafkaException(waiting.error)

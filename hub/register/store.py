@@ -89,7 +89,7 @@ class Register:
     def identities_of(self, connection: Connection, clients: Sequence[UUID]) -> dict[UUID, list[UUID]]:
         """All identities of each client."""
         rows = connection.execute(
-            "SELECT client, identity FROM membership WHERE client = ANY(%s) ORDER BY identity", (list(clients),)
+            "SELECT client, identity FROM membership WHERE client = ANY(%b) ORDER BY identity", (list(clients),)
         ).fetchall()
         found: dict[UUID, list[UUID]] = {client: [] for client in clients}
         for client, identity in rows:
@@ -131,7 +131,7 @@ class Register:
         marks = {mark for subject in subjects for mark in self._marks(partner, subject)}
         rows = connection.execute(
             "SELECT i.scheme, i.issuer, i.hmac, i.identity, m.client, p.person_ref "
-            "FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS wanted (scheme, issuer, hmac) "
+            "FROM unnest(%b::text[], %b::text[], %b::bytea[]) AS wanted (scheme, issuer, hmac) "
             "JOIN identifier i ON i.partner = %s AND (i.scheme, i.issuer, i.hmac) = (wanted.scheme, wanted.issuer, wanted.hmac) "
             "JOIN membership m ON m.identity = i.identity JOIN identity p ON p.id = i.identity",
             (*_columns(marks), partner),
@@ -144,7 +144,7 @@ class Register:
         for subject, ref in refs.items():
             people[ref] = tuple(dict.fromkeys((*people.get(ref, ()), *subject)))
         made = connection.execute(
-            "INSERT INTO identity (id, partner, person_ref, created_at) SELECT id, %s, ref, %s FROM unnest(%s::uuid[], %s::bytea[]) AS new (id, ref) "
+            "INSERT INTO identity (id, partner, person_ref, created_at) SELECT id, %s, ref, %s FROM unnest(%b::uuid[], %b::bytea[]) AS new (id, ref) "
             "ON CONFLICT (partner, person_ref) DO NOTHING RETURNING id, person_ref",
             (partner, now, [uuid4() for _ in people], sorted(people)),
         ).fetchall()
@@ -152,7 +152,7 @@ class Register:
         self._join(connection, clients, now)
         rows = connection.execute(
             "SELECT p.person_ref, p.id, m.client FROM identity p JOIN membership m ON m.identity = p.id "
-            "WHERE p.partner = %s AND p.person_ref = ANY(%s)",
+            "WHERE p.partner = %s AND p.person_ref = ANY(%b)",
             (partner, list(people)),
         ).fetchall()
         by_ref = {ref: Known(identity, client, ref) for ref, identity, client in rows}
@@ -184,7 +184,7 @@ class Register:
         """Make new clients and their anchors; nothing, when a parallel caller was first with one of the anchors: look again, and follow it."""
         held = False
         with connection.transaction() as savepoint:
-            connection.execute("INSERT INTO client (id, created_at) SELECT id, %s FROM unnest(%s::uuid[]) AS new (id)", (now, fresh))
+            connection.execute("INSERT INTO client (id, created_at) SELECT id, %s FROM unnest(%b::uuid[]) AS new (id)", (now, fresh))
             held = _hold(connection, holders) == holders
             if not held:
                 raise psycopg.Rollback(savepoint)
@@ -193,7 +193,7 @@ class Register:
     def _join(self, connection: Connection, clients: dict[UUID, UUID], now: datetime) -> None:
         connection.execute(
             "INSERT INTO membership (identity, client, version) "
-            "SELECT identity, client, 1 FROM unnest(%s::uuid[], %s::uuid[]) AS new (identity, client)",
+            "SELECT identity, client, 1 FROM unnest(%b::uuid[], %b::uuid[]) AS new (identity, client)",
             (list(clients), list(clients.values())),
         )
         form = codec.schema(topics.REGISTER_CHANGES.schema)
@@ -232,7 +232,7 @@ class Register:
             rows.append((*mark, person.identity, data_key.key_id, sealed.nonce + sealed.ciphertext))
         added = connection.execute(
             "INSERT INTO identifier (partner, scheme, issuer, hmac, identity, key_id, sealed, valid_from) SELECT %s, new.*, %s "
-            "FROM unnest(%s::text[], %s::text[], %s::bytea[], %s::uuid[], %s::uuid[], %s::bytea[]) AS new ON CONFLICT DO NOTHING",
+            "FROM unnest(%b::text[], %b::text[], %b::bytea[], %b::uuid[], %b::uuid[], %b::bytea[]) AS new ON CONFLICT DO NOTHING",
             (partner, now, *(list(column) for column in zip(*rows, strict=True))),
         )
         if added.rowcount < len(rows):
@@ -257,7 +257,7 @@ def _holders(connection: Connection, anchors: Iterable[_Anchor]) -> dict[_Anchor
     """The client of each anchor that stands."""
     ordered = sorted(set(anchors))
     rows = connection.execute(
-        "SELECT scheme, hmac, client FROM anchor JOIN unnest(%s::text[], %s::bytea[]) AS wanted (scheme, hmac) USING (scheme, hmac)",
+        "SELECT scheme, hmac, client FROM anchor JOIN unnest(%b::text[], %b::bytea[]) AS wanted (scheme, hmac) USING (scheme, hmac)",
         ([scheme for scheme, _ in ordered], [hmac for _, hmac in ordered]),
     ).fetchall()
     return {(scheme, hmac): client for scheme, hmac, client in rows}
@@ -267,7 +267,7 @@ def _hold(connection: Connection, holders: dict[_Anchor, UUID]) -> dict[_Anchor,
     """Make the anchors that are missing, and return whom each of them names: another client where a parallel caller was first."""
     ordered = sorted(holders.items())
     connection.execute(
-        "INSERT INTO anchor (scheme, hmac, client) SELECT * FROM unnest(%s::text[], %s::bytea[], %s::uuid[]) ON CONFLICT DO NOTHING",
+        "INSERT INTO anchor (scheme, hmac, client) SELECT * FROM unnest(%b::text[], %b::bytea[], %b::uuid[]) ON CONFLICT DO NOTHING",
         ([scheme for (scheme, _), _ in ordered], [hmac for (_, hmac), _ in ordered], [client for _, client in ordered]),
     )
     return _holders(connection, holders)

@@ -51,7 +51,7 @@ def waits_to_write(site: Site, table: str) -> bool:
 
 
 def claims(site: Site, state: str) -> int:
-    return int(site.one("SELECT count(*) FROM claim WHERE state = %s", state))
+    return int(site.one("SELECT count(*) FROM claim JOIN claim_batch b ON b.id = claim.batch WHERE b.state = %s", state))
 
 
 def kill_at(site: Site, reached: Callable[[], object], *, broker: str | None = None) -> None:

@@ -55,12 +55,21 @@ CREATE TABLE dek (
 -- Intake: a slot is one transactional producer; its epoch fences predecessors.
 CREATE TABLE slot (source text NOT NULL, slot int NOT NULL, epoch bigint NOT NULL, PRIMARY KEY (source, slot));
 
-CREATE TABLE claim (
-    event_id bytea PRIMARY KEY,
+-- What one Kafka transaction publishes is claimed, settled and freed together.
+CREATE TABLE claim_batch (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     source text NOT NULL,
     slot int NOT NULL,
     epoch bigint NOT NULL,
     state text NOT NULL CHECK (state IN ('claimed', 'published')),
+    claimed_at timestamptz NOT NULL,
+    low_offsets jsonb NOT NULL  -- no record of the batch stands before these, by partition
+);
+CREATE INDEX claim_batch_open ON claim_batch (source, slot) WHERE state = 'claimed';
+
+CREATE TABLE claim (
+    event_id bytea PRIMARY KEY,
+    batch bigint NOT NULL,  -- no foreign key: its check would cost more than the claim
     fact_ref bytea NOT NULL,
     parent_ref bytea,
     type text NOT NULL,
@@ -74,13 +83,9 @@ CREATE TABLE claim (
     identity uuid NOT NULL,
     key_id uuid NOT NULL,
     decision_id uuid NOT NULL,
-    recorded_at timestamptz NOT NULL,
-    low_offsets jsonb NOT NULL,  -- no record of the claim stands before these, by partition
-    expires_at timestamptz NOT NULL,
     UNIQUE NULLS NOT DISTINCT (fact_ref, predecessor)
 );
-CREATE INDEX claim_open ON claim (source, slot) WHERE state = 'claimed';
-CREATE INDEX claim_expiry ON claim (expires_at);
+CREATE INDEX claim_of_batch ON claim (batch);
 
 -- The last admitted version of each fact: no content.
 CREATE TABLE snapshot (

@@ -109,7 +109,7 @@ def test_versions_that_race_make_one_chain(site: Site):
         answers = Apis(stack, site, "osao", 2).push_all([koski(str(1 + number % 5)) for number in range(PUSHES)])
     assert {answer.status_code for answer in answers} == {200}, {answer.text for answer in answers if answer.status_code != 200}
     forks = site.one("SELECT count(*) FROM (SELECT FROM claim GROUP BY fact_ref, predecessor HAVING count(*) > 1) AS forked")
-    assert (forks, site.one("SELECT count(*) FROM claim WHERE state = 'claimed'")) == (0, 0)
+    assert (forks, site.one("SELECT count(*) FROM claim_batch WHERE state = 'claimed'")) == (0, 0)
     found = envelopes(site)
     print(f"{len(found)} events of {FACTS} facts")
     assert len({one.event_id for one in found}) == len(found) == site.one("SELECT count(*) FROM claim")
