@@ -63,16 +63,20 @@ def koski_delivery(body: bytes) -> Delivery:
 
 
 def resolves(document: Any, pointer: str) -> bool:
-    """Whether the pointer's parent is there: the last step may name what is missing."""
+    """Whether the pointer's parent is there: the last step may name what is missing, and `?` stands for a key that could name somebody."""
     steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+    holders = [document]
     for step in steps[:-1]:
-        if isinstance(document, dict) and step in document:
-            document = document[step]
-        elif isinstance(document, list) and step.isdecimal() and int(step) < len(document):
-            document = document[int(step)]
-        else:
-            return False
-    return not steps or isinstance(document, dict | list)
+        holders = [member for holder in holders for member in members(holder, step)]
+    return not steps or any(isinstance(holder, dict | list) for holder in holders)
+
+
+def members(holder: Any, step: str) -> list[Any]:
+    if isinstance(holder, dict):
+        return list(holder.values()) if step == "?" else [holder[step]] if step in holder else []
+    if isinstance(holder, list) and step.isdecimal() and int(step) < len(holder):
+        return [holder[int(step)]]
+    return []
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
