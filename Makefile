@@ -11,7 +11,7 @@ WORKERS ?= 3
 help:
 	@echo "make demo    the whole hub on this machine, servers included"
 	@echo "make test    the test suite"
-	@echo "make check   format, lint, types, schemas"
+	@echo "make check   format, lint, types, schemas, documentation and its commands"
 	@echo "make docs    the documentation, into build/docs"
 	@echo "make setup   install into .venv, with the developers' tools"
 	@echo "make format  format and sort the code"
@@ -30,6 +30,8 @@ check: setup
 	@$(BIN)/ruff check --quiet . && echo "lint     ok"
 	@$(BIN)/mypy --no-error-summary && echo "types    ok"
 	@$(BIN)/silta schemas check
+	@$(MAKE) --no-print-directory docs
+	@$(BIN)/python -m pytest -q tests/unit/docs
 
 docs: setup
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --site-dir build/docs && echo "build/docs/index.html"
