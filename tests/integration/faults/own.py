@@ -31,6 +31,13 @@ def environment_of(settings: Settings, **more: str) -> dict[str, str]:
     return {**others, **own, **more}
 
 
+def _runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 class OwnStack:
     """Kafka, registry and PostgreSQL, and a hub on them."""
 
@@ -67,7 +74,7 @@ class OwnStack:
         with suppress(ChildProcessError):
             os.waitpid(pids[0], 0)  # this process started it: unreaped, it would seem to be alive to PostgreSQL's lock file
         # PostgreSQL's children notice by themselves that their parent is gone, and no new server starts before that.
-        until(lambda: not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids))
+        until(lambda: not any(_runs(pid) for pid in pids))
 
     def start(self) -> None:
         """Whatever does not run."""
