@@ -1,4 +1,4 @@
-"""Waiting for a condition, with a deadline."""
+"""Waiting for a condition, with a deadline; and whether a process still runs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,19 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-__all__ = ["until"]
+import psutil
+
+__all__ = ["runs", "until"]
 
 _T = TypeVar("_T")
+
+
+def runs(pid: int) -> bool:
+    """Whether there is such a process, and it has not ended (one that nobody has reaped has)."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def until(condition: Callable[[], _T], timeout: float = 30.0, describe: Callable[[], object] | str = "", *, every: float = 0.05) -> _T:

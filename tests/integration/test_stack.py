@@ -22,6 +22,7 @@ from ops import stack as servers
 from ops.stack import artefacts, ports
 from ops.stack.local import SERVERS
 from ops.stack.processes import Running
+from tests.waiting import runs
 
 SILTA = [str(Path(sys.executable).with_name("silta"))]
 
@@ -192,7 +193,7 @@ def test_one_stack_for_two_ups_and_down_leaves_others_alone(home):
 
     ended = silta(home, "down")
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in first.values())
+    assert not any(runs(pid) for pid in first.values())
     assert silta(home, "status").returncode == 1
 
     kept = home / "stack" / "ports.json"

@@ -14,7 +14,7 @@ from hub.settings import Settings
 from ops import stack as servers
 from ops.stack import Endpoints, local
 from tests.integration.delivery.hubs import Processes
-from tests.waiting import until
+from tests.waiting import runs, until
 
 __all__ = ["OwnStack", "environment_of"]
 
@@ -29,13 +29,6 @@ def environment_of(settings: Settings, **more: str) -> dict[str, str]:
     }
     others = {name: value for name, value in os.environ.items() if not name.startswith("SILTA_")}
     return {**others, **own, **more}
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 class OwnStack:
@@ -74,7 +67,7 @@ class OwnStack:
         with suppress(ChildProcessError):
             os.waitpid(pids[0], 0)  # this process started it: unreaped, it would seem to be alive to PostgreSQL's lock file
         # PostgreSQL's children notice by themselves that their parent is gone, and no new server starts before that.
-        until(lambda: not any(_runs(pid) for pid in pids))
+        until(lambda: not any(runs(pid) for pid in pids))
 
     def start(self) -> None:
         """Whatever does not run."""
