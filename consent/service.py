@@ -137,6 +137,20 @@ class ConsentService:
         return versions
 
 
+def _done(state: State, act: Act, now: datetime) -> dict[str, Any]:
+    """The fields of a record that tell what was done, by whom, when and how."""
+    return {
+        "channel": act.channel,
+        "captured_by": act.captured_by,
+        "evidence_sha256": act.evidence_sha256,
+        "state": state,
+        "occurred_at": act.occurred_at,
+        "recorded_at": now,
+        "actor": act.actor,
+        "on_behalf_of": act.mandate.on_behalf_of if act.mandate else None,
+    }
+
+
 def _first(state: State, consent_id: UUID, choice: Choice, act: Act, now: datetime) -> ConsentRecord:
     items = tuple(replace(item, permit=False) for item in choice.items) if state is State.REFUSED else choice.items
     return ConsentRecord(
@@ -149,14 +163,7 @@ def _first(state: State, consent_id: UUID, choice: Choice, act: Act, now: dateti
         controllers=choice.controllers,
         valid_from=choice.valid_from,
         valid_until=choice.valid_until,
-        channel=act.channel,
-        captured_by=act.captured_by,
-        evidence_sha256=act.evidence_sha256,
-        state=state,
-        occurred_at=act.occurred_at,
-        recorded_at=now,
-        actor=act.actor,
-        on_behalf_of=act.mandate.on_behalf_of if act.mandate else None,
+        **_done(state, act, now),
     )
 
 
@@ -165,14 +172,7 @@ def _follow(previous: ConsentRecord, state: State, act: Act, now: datetime) -> C
         previous,
         version=previous.version + 1,
         previous=record_hash(previous),
-        channel=act.channel,
-        captured_by=act.captured_by,
-        evidence_sha256=act.evidence_sha256,
-        state=state,
-        occurred_at=act.occurred_at,
-        recorded_at=now,
-        actor=act.actor,
-        on_behalf_of=act.mandate.on_behalf_of if act.mandate else None,
+        **_done(state, act, now),
     )
 
 
