@@ -18,16 +18,19 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from hub.errors import FatalError
-from ops.stack.processes import Server, save_private
+from ops.stack.processes import Server, save_private, wait_until
 
 __all__ = ["PORTS", "USER", "folder_of", "ready", "server", "url"]
 
 PORTS = ("postgres",)
 USER = "silta"
 _ROOTS_FOLDER = Path("/var/lib/silta")
+_CHILDREN_SECONDS = 10
+"""PostgreSQL's children notice within about a second that their server was killed."""
 
 # Statements and parameters may name a person: nothing of them reaches the log, not even with an error (DETAIL quotes the offending row).
 # Errors of statements stay out as a whole (`log` ranks above `error`): "invalid input syntax for type …" quotes the value in the message itself.
@@ -76,11 +79,30 @@ def server(folder: Path, port: int, password: str) -> Server:
     data = home / "data"
     if not (data / "PG_VERSION").exists():
         _initialise(home, data, binaries, user, password)
+    _release(data)
     settings = data / "silta.conf"
     save_private(settings, _SETTINGS.format(port=port))
     if user is not None:
         shutil.chown(settings, user)
     return Server("postgres", [str(binaries / "postgres"), "-D", str(data)], home, folder / "server.log", str(data), user)
+
+
+def _release(data: Path) -> None:
+    """Remove the lock file of a killed server that nobody has reaped yet (some containers' init never does): PostgreSQL takes it for a running one.
+
+    Only once nothing of that server works in the folder any more. Every other stale lock file PostgreSQL judges by itself.
+    """
+    lock = data / "postmaster.pid"
+    try:
+        ended = psutil.Process(int(lock.read_text(encoding="utf-8").split()[0])).status() == psutil.STATUS_ZOMBIE
+    except (FileNotFoundError, ValueError, IndexError, psutil.NoSuchProcess):
+        return
+    if ended and wait_until(lambda: not _works_in(data), _CHILDREN_SECONDS):
+        lock.unlink(missing_ok=True)
+
+
+def _works_in(folder: Path) -> bool:
+    return any(process.info["cwd"] == str(folder) for process in psutil.process_iter(["cwd"]))
 
 
 def _user() -> str | None:

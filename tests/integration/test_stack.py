@@ -22,7 +22,7 @@ from ops import stack as servers
 from ops.stack import artefacts, ports
 from ops.stack.local import SERVERS
 from ops.stack.processes import Running
-from tests.waiting import runs
+from tests.waiting import runs, until
 
 SILTA = [str(Path(sys.executable).with_name("silta"))]
 
@@ -177,6 +177,16 @@ def test_data_survives_killed_servers(home):
     assert httpx.get(f"{endpoints.registry_url}/subjects", timeout=10).json() == ["kept"]
     with psycopg.connect(endpoints.database_url) as connection:
         assert connection.execute("SELECT one FROM kept").fetchone() == (1,)
+
+
+def test_postgresql_starts_beside_what_is_left_of_a_killed_one(home):
+    """Nobody has reaped the killed server, so its pid is still there, and PostgreSQL's lock file names it."""
+    servers.up(home, print)
+    killed = pids(home)["postgres"]
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: not runs(killed))
+    assert psutil.pid_exists(killed)
+    assert servers.up(home, print).started == ("postgres",)
 
 
 @pytest.mark.slow
