@@ -117,18 +117,20 @@ def _recover(settings: Settings, wire: Wire, connection: Connection, source: str
     for batch in waiting:
         published: set[bytes] = set()
 
-        def note(_key: bytes | None, value: bytes | None, found: set[bytes] = published) -> None:
+        def note(
+            _key: bytes | None, value: bytes | None, wanted: frozenset[bytes] = batch.event_ids, found: set[bytes] = published
+        ) -> None:
             with suppress(RecordError):
-                found.add(read_envelope(wire, value).event_id)
+                found.update(wanted & {read_envelope(wire, value).event_id})
 
         committed_since(settings, settings.topic_prefix + topics.CLIENT_EVENTS.name, batch.low_offsets, note)
         # One transaction: all of its records are there, or none.
-        if batch.event_ids <= published:
+        if published == batch.event_ids:
             admitted.settle_batch(connection, batch.id)
         else:
             admitted.free_batch(connection, batch.id)
         connection.commit()
-        _log.info("batch_recovered", source=source, slot=number, events=len(batch.event_ids), published=batch.event_ids <= published)
+        _log.info("batch_recovered", source=source, slot=number, events=len(batch.event_ids), published=published == batch.event_ids)
 
 
 def _transactional_id(settings: Settings, source: str, number: int) -> str:

@@ -40,7 +40,7 @@ def find_client(
 ) -> UUID | None:
     """The client, if the partner may name them so for this purpose."""
     own = register.find(connection, partner, [(identifier,)]).get((identifier,))
-    anchored = register.anchored(connection, identifier)
+    anchored = register.clients_by_anchor(connection, [(identifier,)]).get((identifier,))
     roles = network.organisations[partner].roles
     by_hetu = identifier.scheme is Scheme.HETU and roles & AUTHORITIES
     by_number = identifier.scheme is Scheme.LEARNER_NUMBER and purpose in _EDUCATION_PURPOSES

@@ -102,12 +102,6 @@ class Register:
         holders = _holders(connection, [anchor for found in anchors.values() for anchor in found])
         return {subject: named[0] for subject, found in anchors.items() if (named := [holders[one] for one in found if one in holders])}
 
-    def anchored(self, connection: Connection, identifier: Identifier) -> UUID | None:
-        """The client whom a strong identifier names, whichever partner brought it."""
-        hmac = self.keyring.anchor(identifier.scheme, identifier.value)
-        row = connection.execute("SELECT client FROM anchor WHERE scheme = %s AND hmac = %s", (identifier.scheme, hmac)).fetchone()
-        return None if row is None else row[0]
-
     def ensure(
         self, connection: Connection, partner: str, subjects: Iterable[Subject], refs: Mapping[Subject, bytes] | None = None
     ) -> dict[Subject, Known]:

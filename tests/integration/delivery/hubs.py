@@ -88,6 +88,19 @@ def secret(hub: Hub, organisation: str, role: str = "partner") -> str:
         return create_credential(connection, organisation, role, hub.now())
 
 
+@contextmanager
+def running_town(settings: Settings, environment: dict[str, str], folder: Path) -> Iterator[tuple[Town, Processes]]:
+    """The API as a process of its own, which ends in good order."""
+    hub = start(settings)
+    processes = Processes(environment, folder)
+    (said,) = processes.start("api")
+    opened = Town(hub, said["address"])
+    yield opened, processes
+    opened.close()
+    codes = processes.stop()
+    assert codes == {"api": 0}, processes.log("api")[-2000:]
+
+
 class Town:
     """An API and what partners do with it."""
 

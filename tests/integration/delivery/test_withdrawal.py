@@ -16,8 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hub.start import start
-from tests.integration.delivery.hubs import CITY, Processes, Town, folded, given, secret, sent
+from tests.integration.delivery.hubs import CITY, folded, given, running_town, secret, sent
 from tests.unit.connectors.koski_documents import HETU, body, document, period, study_right
 from tests.waiting import until
 
@@ -103,14 +102,8 @@ def career() -> bytes:
 @pytest.fixture
 def town(settings, environment, tmp_path):
     """The API as a process of its own."""
-    hub = start(settings)
-    processes = Processes(environment, tmp_path)
-    (said,) = processes.start("api")
-    opened = Town(hub, said["address"])
-    yield opened
-    opened.close()
-    codes = processes.stop()
-    assert codes == {"api": 0}, processes.log("api")[-2000:]
+    with running_town(settings, environment, tmp_path) as (opened, _):
+        yield opened
 
 
 @pytest.fixture
